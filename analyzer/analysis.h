@@ -1,0 +1,40 @@
+#ifndef OC_ANALYSIS_H
+#define OC_ANALYSIS_H
+
+/* One request in work: what every part of the analysis is handed. Nothing here outlives the request. */
+
+#include "splice.h"
+#include "tree.h"
+
+typedef struct oc_analysis {
+    oc_arena *arena;
+    oc_error *error;
+    oc_splice splice;    /* the edits so far */
+    oc_lookup lookup;    /* what tree look-ups need */
+    const oc_node *root; /* the tree of the command's collection */
+    bool encrypts;       /* any schema of the request encrypts something */
+    bool collation;      /* a collation other than simple is in force for what is analysed now */
+    uint64_t marks;      /* placeholders so far */
+    const char *command; /* its name in its row, for messages */
+} oc_analysis;
+
+/* How a value is used. */
+typedef enum oc_use {
+    OC_USE_INSERTED, /* in a document that the server inserts or replaces one with: it sets Timestamp(0, 0) itself */
+    OC_USE_SET,      /* stored by an update operator: there is no document that a JSON Pointer could be resolved in */
+    OC_USE_COMPARED, /* matched against what is stored */
+} oc_use;
+
+static inline bool oc_no_memory(oc_analysis *a) {
+    return oc_fail(a->error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");
+}
+
+/* A value that must have `type` and has another; names the field as "command.field". Always false. */
+bool oc_fail_type(oc_analysis *a, const oc_elem *e, uint8_t type);
+
+/* null and undefined mean "not given" for optional command fields, as in the server. */
+static inline bool oc_is_absent(const oc_elem *e) {
+    return !e || e->type == OC_NULL || e->type == OC_UNDEFINED;
+}
+
+#endif

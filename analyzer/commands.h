@@ -1,0 +1,29 @@
+#ifndef OC_COMMANDS_H
+#define OC_COMMANDS_H
+
+/* The commands that drivers show to query analysis, one row each. */
+
+#include "fields.h"
+
+typedef struct oc_command {
+    const char *name;
+    const oc_field *fields; /* those of operators.md */
+    /* Analyses the command in `frame` where a schema of the request encrypts something. NULL: not supported yet. */
+    bool (*analyze)(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+    bool collection; /* the command's value names a collection */
+} oc_command;
+
+const oc_command *oc_command_find(oc_str name);
+/* All rows, sorted by name. */
+const oc_command *oc_commands(size_t *count);
+
+/* Handlers (crud.c). */
+bool oc_analyze_find(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_insert(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_update(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_delete(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_find_and_modify(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_count(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_distinct(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+
+#endif

@@ -1,0 +1,95 @@
+#include "document.h"
+
+static bool fail_array(oc_analysis *a, const oc_path *path, const char *op) {
+    char name[256] = "";
+    oc_path_append(name, sizeof name, path);
+    return oc_fail(a->error, OC_ARRAY_ABOVE, path, op, "encrypted fields cannot be inside arrays",
+                   "An array at path '%s' would violate the schema", name);
+}
+
+/* Which of two fields of one name the server keeps is not for us to guess. */
+static bool first_of_its_name(oc_analysis *a, oc_nameset *seen, const oc_elem *e, const oc_path *path) {
+    switch (oc_nameset_add(seen, a->arena, e->name)) {
+    case OC_NAME_ADDED: return true;
+    case OC_NAME_NO_MEMORY: return oc_no_memory(a);
+    case OC_NAME_PRESENT: break;
+    }
+    return oc_fail(a->error, OC_VALUE_DUPLICATE, path, NULL, "give the field once",
+                   "A document holds a field that is or contains an encrypted one twice");
+}
+
+static bool object_above(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *node,
+                         const oc_marking *how) {
+    oc_frame inner = {.up = frame, .doc = e->value};
+    if (e->type == OC_DOCUMENT)
+        return oc_document(a, &inner, node, how);
+    if (e->type != OC_ARRAY)
+        return true;
+    if (how->use == OC_USE_COMPARED)
+        return oc_compared_array(a, e, node, how->path, how->op);
+    return fail_array(a, how->path, how->op);
+}
+
+static bool field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *child, const oc_marking *how) {
+    switch (child->kind) {
+    case OC_PLAIN: return true;
+    case OC_CONFLICT: return oc_fail_conflict(a->error, how->path);
+    case OC_ENCRYPTED: return oc_mark(a, frame, e, child->meta, how);
+    case OC_ABOVE: return object_above(a, frame, e, child, how);
+    }
+    return false;
+}
+
+bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_marking *how) {
+    oc_nameset seen = {0};
+    oc_iter it = oc_bson_iter(frame->doc);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        const oc_node *child = oc_node_child(node, e.name, &a->lookup);
+        if (!child)
+            return false;
+        if (child->kind == OC_PLAIN)
+            continue;
+        oc_path path = {how->path, e.name};
+        oc_marking here = *how;
+        here.path = &path;
+        here.as_equality = false;
+        if (!first_of_its_name(a, &seen, &e, &path) || !field(a, frame, &e, child, &here))
+            return false;
+    }
+    return true;
+}
+
+/* Whether the document has a field that the tree does not call plain. */
+static bool holds_encrypted(oc_analysis *a, const uint8_t *doc, const oc_node *node, bool *holds) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    while (!*holds && oc_next(&it, &e)) {
+        const oc_node *child = oc_node_child(node, e.name, &a->lookup);
+        if (!child)
+            return false;
+        if (child->kind == OC_ENCRYPTED || child->kind == OC_CONFLICT)
+            *holds = true;
+        else if (child->kind == OC_ABOVE && e.type == OC_DOCUMENT && !holds_encrypted(a, e.value, child, holds))
+            return false;
+        else if (child->kind == OC_ABOVE && e.type == OC_ARRAY)
+            *holds = true;
+    }
+    return true;
+}
+
+bool oc_compared_array(oc_analysis *a, const oc_elem *array, const oc_node *node, const oc_path *path, const char *op) {
+    oc_iter it = oc_bson_iter(array->value);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        bool holds = false;
+        if (e.type == OC_ARRAY && !oc_compared_array(a, &e, node, path, op))
+            return false;
+        if (e.type == OC_DOCUMENT && !holds_encrypted(a, e.value, node, &holds))
+            return false;
+        if (holds)
+            return oc_fail(a->error, OC_OPERATOR_ABOVE, path, op, "encrypted fields cannot be inside arrays",
+                           "Cannot compare with an array of objects that have encrypted fields");
+    }
+    return true;
+}

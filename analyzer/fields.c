@@ -1,0 +1,119 @@
+#include "fields.h"
+
+#include <stdlib.h>
+
+static const char *const generic_arguments[] = {
+    "$audit",
+    "$client",
+    "$clusterTime",
+    "$configServerState",
+    "$configTime",
+    "$db",
+    "$oplogQueryData",
+    "$queryOptions",
+    "$readPreference",
+    "$replData",
+    "$tenant",
+    "$topologyTime",
+    "$traceCtx",
+    "allowImplicitCollectionCreation",
+    "apiDeprecationErrors",
+    "apiStrict",
+    "apiVersion",
+    "autocommit",
+    "clientOperationKey",
+    "comment",
+    "coordinator",
+    "databaseVersion",
+    "expectPrefix",
+    "help",
+    "lsid",
+    "maxTimeMS",
+    "maxTimeMSOpOnly",
+    "mayBypassWriteBlocking",
+    "rawData",
+    "readConcern",
+    "requestGossipRoutingCache",
+    "serialization_context",
+    "shardVersion",
+    "startTransaction",
+    "stmtId",
+    "stmtIds",
+    "tracking_info",
+    "txnNumber",
+    "versionContext",
+    "writeConcern",
+};
+
+const char *const *oc_generic_arguments(size_t *count) {
+    *count = sizeof generic_arguments / sizeof generic_arguments[0];
+    return generic_arguments;
+}
+
+static int compare(const void *name, const void *row) {
+    const oc_str *s = name;
+    const char *other = *(const char *const *)row;
+    size_t n = strlen(other);
+    int order = memcmp(s->s, other, s->n < n ? s->n : n);
+    return order ? order : (s->n > n) - (s->n < n);
+}
+
+static bool is_generic(oc_str name) {
+    return bsearch(&name, generic_arguments, sizeof generic_arguments / sizeof generic_arguments[0],
+                   sizeof generic_arguments[0], compare) != NULL;
+}
+
+bool oc_is_schema_field(oc_str name) {
+    return oc_str_is(name, "jsonSchema") || oc_str_is(name, "isRemoteSchema") ||
+           oc_str_is(name, "csfleEncryptionSchemas") || oc_str_is(name, "encryptionInformation");
+}
+
+bool oc_fail_type(oc_analysis *a, const oc_elem *e, uint8_t type) {
+    oc_name_text name = oc_name(e->name);
+    return oc_fail(a->error, OC_WRONG_TYPE, NULL, name.text, NULL,
+                   "BSON field '%s.%s' is the wrong type '%s', expected type '%s'", a->command, name.text,
+                   oc_type_name(e->type), oc_type_name(type));
+}
+
+bool oc_fail_missing(oc_analysis *a, const char *label, const char *name) {
+    return oc_fail(a->error, OC_FIELD_MISSING, NULL, name, NULL, "BSON field '%s.%s' is missing but a required field",
+                   label, name);
+}
+
+static const oc_field *find(const oc_field *rows, oc_str name) {
+    for (; rows->name; rows++)
+        if (oc_str_is(name, rows->name))
+            return rows;
+    return NULL;
+}
+
+static bool fail_field(oc_analysis *a, oc_rule rule, const char *label, oc_str name, const char *hint) {
+    oc_name_text text = oc_name(name);
+    return oc_fail(a->error, rule, NULL, text.text, hint, "BSON field '%s.%s' is %s field.", label, text.text,
+                   rule == OC_FIELD_DUPLICATE ? "a duplicate" : "an unknown");
+}
+
+bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows, bool top, const char *label,
+                       oc_fields *out) {
+    oc_nameset seen = {0};
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    *out = (oc_fields){0};
+    for (bool first = true; oc_next(&it, &e); first = false) {
+        switch (oc_nameset_add(&seen, a->arena, e.name)) {
+        case OC_NAME_ADDED: break;
+        case OC_NAME_NO_MEMORY: return oc_no_memory(a);
+        case OC_NAME_PRESENT: return fail_field(a, OC_FIELD_DUPLICATE, label, e.name, "give the field once");
+        }
+        if (top && first)
+            continue;
+        const oc_field *row = find(rows, e.name);
+        if (row)
+            out->slot[row->slot] = e;
+        else if (!top || !(is_generic(e.name) || oc_is_schema_field(e.name)))
+            return fail_field(
+                a, OC_FIELD_UNKNOWN, label, e.name,
+                "only documented fields can be analysed while a schema of the request encrypts something");
+    }
+    return true;
+}

@@ -1,0 +1,53 @@
+#ifndef OC_FIELDS_H
+#define OC_FIELDS_H
+
+/* The fields of a command, of a statement inside one: what is known by name, and what the analysis wants to see. */
+
+#include "analysis.h"
+
+/* Fields that some handler looks at. A command has each at most once. */
+typedef enum oc_slot {
+    OC_SLOT_NONE, /* known, and of no interest */
+    OC_SLOT_FILTER,
+    OC_SLOT_UPDATE,
+    OC_SLOT_COLLATION,
+    OC_SLOT_SORT,
+    OC_SLOT_PROJECTION,
+    OC_SLOT_MIN,
+    OC_SLOT_MAX,
+    OC_SLOT_STATEMENTS, /* documents, updates, deletes */
+    OC_SLOT_UPSERT,
+    OC_SLOT_KEY,
+    OC_SLOT_EXPLAINED,
+    OC_SLOT_VERBOSITY,
+    OC_SLOT_COUNT,
+} oc_slot;
+
+typedef struct oc_field {
+    const char *name; /* NULL ends a list */
+    oc_slot slot;
+} oc_field;
+
+/* An absent field has start == NULL. */
+typedef struct oc_fields {
+    oc_elem slot[OC_SLOT_COUNT];
+} oc_fields;
+
+static inline const oc_elem *oc_field_get(const oc_fields *fields, oc_slot slot) {
+    return fields->slot[slot].start ? &fields->slot[slot] : NULL;
+}
+
+/* Sorts the fields of `doc` into slots. `rows` are the names that it may have; for a whole command (`top`), its own
+ * name and generic arguments as well. Anything else is an error, as is a field given twice: the server might read the
+ * one that we did not. `label` names the document in messages: "find", "update.updates". */
+bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows, bool top, const char *label,
+                       oc_fields *out);
+/* The error for a required field that is not there; always false. */
+bool oc_fail_missing(oc_analysis *a, const char *label, const char *name);
+
+/* Arguments that every command takes and that pass through untouched. Sorted. */
+const char *const *oc_generic_arguments(size_t *count);
+/* The fields that bring the schema. */
+bool oc_is_schema_field(oc_str name);
+
+#endif

@@ -1,0 +1,150 @@
+#include "keys.h"
+
+#include "match.h"
+
+static bool is_object(oc_analysis *a, const oc_elem *e) {
+    return e->type == OC_DOCUMENT || oc_fail_type(a, e, OC_DOCUMENT);
+}
+
+static bool sort_key(oc_analysis *a, const oc_elem *e) {
+    oc_answer at;
+    oc_path path = {NULL, e->name};
+    if (oc_str_is(e->name, "$natural"))
+        return true;
+    if (e->name.n && e->name.s[0] == '$')
+        return oc_fail(a->error, OC_OPERATOR_UNKNOWN, NULL, oc_name(e->name).text, NULL,
+                       "FieldPath field names may not start with '$' in a sort: %s", oc_name(e->name).text);
+    if (!oc_node_lookup(a->root, e->name, &a->lookup, &at))
+        return false;
+    if (at.position == OC_AT_PLAIN)
+        return true;
+    return oc_fail(a->error, OC_SORT_ENCRYPTED, &path, "sort", "sort in the application, after decryption",
+                   "Sorting on an encrypted field is not allowed, nor on one above or below it: '%s'",
+                   oc_name(e->name).text);
+}
+
+bool oc_sort(oc_analysis *a, const oc_elem *sort) {
+    if (oc_is_absent(sort))
+        return true;
+    if (!is_object(a, sort))
+        return false;
+    oc_iter it = oc_bson_iter(sort->value);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (!sort_key(a, &e))
+            return false;
+    return true;
+}
+
+bool oc_index_bound(oc_analysis *a, const oc_elem *bound) {
+    if (oc_is_absent(bound))
+        return true;
+    if (!is_object(a, bound))
+        return false;
+    oc_iter it = oc_bson_iter(bound->value);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        oc_answer at;
+        if (!oc_node_lookup(a->root, e.name, &a->lookup, &at))
+            return false;
+        if (at.position != OC_AT_PLAIN)
+            return oc_fail(a->error, OC_INDEX_BOUND, &(oc_path){NULL, e.name}, oc_name(bound->name).text,
+                           "use a filter instead",
+                           "An index bound on an encrypted field is not allowed, nor on one above or below it");
+    }
+    return true;
+}
+
+bool oc_collation(oc_analysis *a, const oc_elem *collation, bool *not_simple) {
+    oc_elem locale;
+    *not_simple = false;
+    if (oc_is_absent(collation))
+        return true;
+    if (!is_object(a, collation))
+        return false;
+    *not_simple = !oc_bson_find(collation->value, "locale", &locale) || locale.type != OC_STRING ||
+                  !oc_str_is(oc_elem_str(&locale), "simple");
+    return true;
+}
+
+/* ---- projection ---- */
+
+/* One field of a projection, `path` from the root. */
+typedef struct projected {
+    oc_analysis *a;
+    const oc_node *node; /* the tree that the names are looked up in */
+    const oc_path *up;
+} projected;
+
+static bool projection_fields(projected *p, const uint8_t *doc);
+
+static bool fail_expression(oc_analysis *a, const oc_path *path, const char *op) {
+    return oc_fail(
+        a->error, OC_NOT_SUPPORTED, path, op, "project with 1 and 0, and compute in the application",
+        "Expressions in a projection are not supported yet where a schema of the request encrypts something");
+}
+
+static bool plain_only(oc_analysis *a, const oc_answer *at, const oc_path *path, const char *op) {
+    if (at->position == OC_AT_PLAIN)
+        return true;
+    return oc_fail(a->error, OC_PROJECTION, path, op, "include the whole field, and cut it in the application",
+                   "%s in a projection is not allowed on an encrypted field, nor on one above or below it", op);
+}
+
+static bool projection_operator(projected *p, const oc_elem *e, const oc_answer *at, const oc_path *path) {
+    oc_elem op;
+    oc_bson_first(e->value, &op);
+    if (oc_str_is(op.name, "$meta"))
+        return true;
+    if (oc_str_is(op.name, "$slice"))
+        return plain_only(p->a, at, path, "$slice");
+    if (!oc_str_is(op.name, "$elemMatch"))
+        return fail_expression(p->a, path, oc_name(op.name).text);
+    if (op.type != OC_DOCUMENT)
+        return oc_fail(p->a->error, OC_COMMAND_SHAPE, path, "$elemMatch", NULL, "$elemMatch must be an object");
+    return plain_only(p->a, at, path, "$elemMatch") && oc_filter_plain(p->a, &op);
+}
+
+/* {a: {b: 1}} means {"a.b": 1}. Below an encrypted field there is nothing to look up, and nothing to leak. */
+static bool projection_object(projected *p, const oc_elem *e, const oc_answer *at, const oc_path *path) {
+    projected inner = {p->a, at->position == OC_AT_ABOVE ? at->node : &oc_plain_node, path};
+    if (oc_is_operator_object(e))
+        return projection_operator(p, e, at, path);
+    return projection_fields(&inner, e->value);
+}
+
+static bool is_positional(oc_str name) {
+    return name.n >= 2 && memcmp(name.s + name.n - 2, ".$", 2) == 0;
+}
+
+static bool projection_field(projected *p, const oc_elem *e) {
+    oc_answer at;
+    oc_path path = {p->up, e->name};
+    oc_str name = e->name;
+    bool positional = is_positional(name);
+    if (positional)
+        name.n -= 2;
+    if (!oc_node_lookup(p->node, name, &p->a->lookup, &at))
+        return false;
+    if (positional && !plain_only(p->a, &at, &path, "$"))
+        return false;
+    if (e->type == OC_DOCUMENT)
+        return projection_object(p, e, &at, &path);
+    return oc_is_number(e->type) || e->type == OC_BOOL || fail_expression(p->a, &path, NULL);
+}
+
+static bool projection_fields(projected *p, const uint8_t *doc) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (!projection_field(p, &e))
+            return false;
+    return true;
+}
+
+bool oc_projection(oc_analysis *a, const oc_elem *projection) {
+    if (oc_is_absent(projection))
+        return true;
+    projected p = {a, a->root, NULL};
+    return is_object(a, projection) && projection_fields(&p, projection->value);
+}

@@ -1,0 +1,28 @@
+#ifndef OC_MARK_H
+#define OC_MARK_H
+
+/* Marking: one value becomes a placeholder, which the driver's libmongocrypt will encrypt.
+ *
+ * A CSFLE placeholder is a BinData of subtype 6: a zero byte, then {a: <algorithm>, ki: <UUID> or ka: <name>, v:
+ * <value>} (specifications/source/bson-binary-encrypted, and facts.md 3.2). */
+
+#include "analysis.h"
+
+typedef struct oc_marking {
+    oc_use use;
+    const oc_path *path;
+    const char *op;          /* the operator that holds the value, for messages; NULL: none */
+    const uint8_t *document; /* the document that JSON Pointers are resolved in; NULL: there is none */
+    bool as_equality;        /* write {f: v} as {f: {$eq: v}} */
+    bool in_list;            /* an element of $in or $nin */
+} oc_marking;
+
+/* Judges the value of `e`, an element of the document of `frame`, and records its edit. False: it cannot be encrypted.
+ */
+bool oc_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how);
+
+/* A key of a stored field that the server compares with other stored ones, as `distinct` does: only deterministic
+ * fields, and no strings under a collation. `what` names the place in the message. */
+bool oc_check_comparable(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *what);
+
+#endif

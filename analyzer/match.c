@@ -1,0 +1,373 @@
+#include "match.h"
+
+#include <stdlib.h>
+
+#include "document.h"
+
+/* ---- tables ---- */
+
+#define REFUSE OC_MATCH_REFUSE
+#define PASS   OC_MATCH_PASS
+
+/* Sorted by name. An operator that looks at the type, the size or the text of a value never matches an object with
+ * encrypted fields differently than a plain one, so those pass above; the rest could see into it. */
+static const oc_match_operator operators[] = {
+    /* clang-format off */
+    /* name            encrypted        above            plain */
+    {"$all",           REFUSE,          REFUSE,          OC_MATCH_ALL},
+    {"$bitsAllClear",  REFUSE,          PASS,            PASS},
+    {"$bitsAllSet",    REFUSE,          PASS,            PASS},
+    {"$bitsAnyClear",  REFUSE,          PASS,            PASS},
+    {"$bitsAnySet",    REFUSE,          PASS,            PASS},
+    {"$elemMatch",     REFUSE,          REFUSE,          OC_MATCH_ELEMENTS},
+    {"$eq",            OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS},
+    {"$exists",        PASS,            PASS,            PASS},
+    {"$geoIntersects", REFUSE,          REFUSE,          PASS},
+    {"$geoWithin",     REFUSE,          REFUSE,          PASS},
+    {"$gt",            REFUSE,          OC_MATCH_BOUND,  PASS},
+    {"$gte",           REFUSE,          OC_MATCH_BOUND,  PASS},
+    {"$in",            OC_MATCH_VALUES, OC_MATCH_VALUES, PASS},
+    {"$lt",            REFUSE,          OC_MATCH_BOUND,  PASS},
+    {"$lte",           REFUSE,          OC_MATCH_BOUND,  PASS},
+    {"$maxDistance",   REFUSE,          REFUSE,          PASS},
+    {"$minDistance",   REFUSE,          REFUSE,          PASS},
+    {"$mod",           REFUSE,          PASS,            PASS},
+    {"$ne",            OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS},
+    {"$near",          REFUSE,          REFUSE,          PASS},
+    {"$nearSphere",    REFUSE,          REFUSE,          PASS},
+    {"$nin",           OC_MATCH_VALUES, OC_MATCH_VALUES, PASS},
+    {"$not",           OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT},
+    {"$options",       REFUSE,          PASS,            PASS},
+    {"$regex",         REFUSE,          PASS,            PASS},
+    {"$size",          REFUSE,          PASS,            PASS},
+    {"$type",          REFUSE,          PASS,            PASS},
+    {"$within",        REFUSE,          REFUSE,          PASS},
+    /* clang-format on */
+};
+
+static const oc_match_tree_operator tree_operators[] = {
+    /* clang-format off */
+    {"$alwaysFalse", OC_MATCH_TREE_PASS},
+    {"$alwaysTrue",  OC_MATCH_TREE_PASS},
+    {"$and",         OC_MATCH_TREE_LOGICAL},
+    {"$comment",     OC_MATCH_TREE_PASS},
+    {"$expr",        OC_MATCH_TREE_EXPRESSION},
+    {"$jsonSchema",  OC_MATCH_TREE_UNSUPPORTED},
+    {"$nor",         OC_MATCH_TREE_LOGICAL},
+    {"$or",          OC_MATCH_TREE_LOGICAL},
+    {"$sampleRate",  OC_MATCH_TREE_PASS},
+    {"$text",        OC_MATCH_TREE_UNSUPPORTED},
+    {"$where",       OC_MATCH_TREE_UNSUPPORTED},
+    /* clang-format on */
+};
+
+const oc_match_operator *oc_match_operators(size_t *count) {
+    *count = sizeof operators / sizeof operators[0];
+    return operators;
+}
+
+const oc_match_tree_operator *oc_match_tree_operators(size_t *count) {
+    *count = sizeof tree_operators / sizeof tree_operators[0];
+    return tree_operators;
+}
+
+static int compare_name(const oc_str *s, const char *name) {
+    size_t n = strlen(name);
+    int order = memcmp(s->s, name, s->n < n ? s->n : n);
+    return order ? order : (s->n > n) - (s->n < n);
+}
+
+static int compare_operator(const void *name, const void *row) {
+    return compare_name(name, ((const oc_match_operator *)row)->name);
+}
+
+static int compare_tree_operator(const void *name, const void *row) {
+    return compare_name(name, ((const oc_match_tree_operator *)row)->name);
+}
+
+static const oc_match_operator *find_operator(oc_str name) {
+    return bsearch(&name, operators, sizeof operators / sizeof operators[0], sizeof operators[0], compare_operator);
+}
+
+static const oc_match_tree_operator *find_tree_operator(oc_str name) {
+    return bsearch(&name, tree_operators, sizeof tree_operators / sizeof tree_operators[0], sizeof tree_operators[0],
+                   compare_tree_operator);
+}
+
+/* ---- the walk ---- */
+
+/* Where in a filter we are. */
+typedef struct filter {
+    oc_analysis *a;
+    const oc_node *root; /* the tree that paths are looked up in */
+    bool upsert;
+} filter;
+
+/* One field of a filter. */
+typedef struct predicate {
+    filter *f;
+    oc_answer at;
+    oc_path path;
+} predicate;
+
+static bool filter_document(filter *f, oc_frame *frame);
+
+bool oc_is_operator_object(const oc_elem *e) {
+    oc_elem first;
+    return e->type == OC_DOCUMENT && oc_bson_first(e->value, &first) && first.name.n > 0 && first.name.s[0] == '$' &&
+           !oc_str_is(first.name, "$ref");
+}
+
+static bool fail_unknown(filter *f, oc_str name) {
+    oc_name_text text = oc_name(name);
+    if (oc_str_starts(name, "$_internal"))
+        return oc_fail(f->a->error, OC_OPERATOR_UNSUPPORTED, NULL, text.text, NULL,
+                       "Unsupported match expression operator for encryption: %s", text.text);
+    return oc_fail(f->a->error, OC_OPERATOR_UNKNOWN, NULL, text.text,
+                   "only documented operators can be analysed while a schema of the request encrypts something",
+                   "Unrecognized match expression operator: %s", text.text);
+}
+
+static bool fail_refused(predicate *p, const char *op) {
+    char path[256] = "";
+    oc_path_append(path, sizeof path, &p->path);
+    if (p->at.position == OC_AT_ABOVE)
+        return oc_fail(p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "query its plain fields one by one",
+                       "Invalid match expression operator on field '%s', which has encrypted fields below it: %s", path,
+                       op);
+    return oc_fail(p->f->a->error, OC_OPERATOR_ON_ENCRYPTED, &p->path, op,
+                   "encrypted fields can be compared by $eq, $ne, $in, $nin and $exists",
+                   "Invalid match expression operator on encrypted field '%s': %s", path, op);
+}
+
+static bool fail_below(predicate *p, const char *op) {
+    char path[256] = "";
+    oc_path_append(path, sizeof path, &p->path);
+    return oc_fail(p->f->a->error, OC_OPERATOR_BELOW, &p->path, op, "the whole field is encrypted as one value",
+                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", path,
+                   oc_name(p->at.prefix).text);
+}
+
+static bool fail_shape(filter *f, const oc_path *path, const char *op, const char *wanted) {
+    return oc_fail(f->a->error, OC_COMMAND_SHAPE, path, op, NULL, "%s must be %s", op, wanted);
+}
+
+/* ---- values ---- */
+
+static bool value_above(predicate *p, oc_frame *frame, const oc_elem *e, const char *op) {
+    oc_analysis *a = p->f->a;
+    oc_frame inner = {.up = frame, .doc = e->value};
+    oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op};
+    if (e->type == OC_DOCUMENT)
+        return oc_document(a, &inner, p->at.node, &how);
+    if (e->type != OC_ARRAY)
+        return true;
+    if (p->f->upsert)
+        return oc_fail(a->error, OC_ARRAY_ABOVE, &p->path, op, "encrypted fields cannot be inside arrays",
+                       "An array at this path, which an upsert would store, would violate the schema");
+    return oc_compared_array(a, e, p->at.node, &p->path, op);
+}
+
+static bool compare_value(predicate *p, oc_frame *frame, const oc_elem *e, const char *op, bool implicit,
+                          bool in_list) {
+    oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op, .as_equality = implicit, .in_list = in_list};
+    if (p->at.position == OC_AT_ENCRYPTED)
+        return oc_mark(p->f->a, frame, e, p->at.node->meta, &how);
+    return value_above(p, frame, e, op);
+}
+
+static bool compare_values(predicate *p, oc_frame *frame, const oc_elem *list, const char *op) {
+    if (list->type != OC_ARRAY)
+        return fail_shape(p->f, &p->path, op, "an array");
+    oc_frame inner = {.up = frame, .doc = list->value};
+    oc_iter it = oc_bson_iter(list->value);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (!compare_value(p, &inner, &e, op, false, true))
+            return false;
+    return true;
+}
+
+/* ---- operators ---- */
+
+static bool predicate_operators(predicate *p, oc_frame *frame);
+
+static bool negate(predicate *p, oc_frame *frame, const oc_elem *operand) {
+    oc_frame inner = {.up = frame, .doc = operand->value};
+    if (operand->type == OC_REGEX)
+        return p->at.position == OC_AT_ENCRYPTED ? fail_refused(p, "$regex") : true;
+    if (operand->type != OC_DOCUMENT)
+        return fail_shape(p->f, &p->path, "$not", "an object of operators or a regular expression");
+    return predicate_operators(p, &inner);
+}
+
+bool oc_filter_plain(oc_analysis *a, const oc_elem *e) {
+    filter plain = {.a = a, .root = &oc_plain_node};
+    oc_frame frame = {.doc = e->value};
+    return filter_document(&plain, &frame);
+}
+
+/* Elements of a plain array hold nothing encrypted; what may not stand in any filter may not stand here either. The
+ * operand is a filter, or operators on the elements themselves. */
+static bool match_elements(predicate *p, const oc_elem *operand) {
+    if (operand->type != OC_DOCUMENT)
+        return fail_shape(p->f, &p->path, "$elemMatch", "an object");
+    oc_elem first;
+    bool operators_only =
+        oc_is_operator_object(operand) && oc_bson_first(operand->value, &first) && !find_tree_operator(first.name);
+    if (!operators_only)
+        return oc_filter_plain(p->f->a, operand);
+    filter plain = {.a = p->f->a, .root = &oc_plain_node};
+    predicate inner = {.f = &plain, .at = {OC_AT_PLAIN, &oc_plain_node, {NULL, 0}}, .path = p->path};
+    return predicate_operators(&inner, &(oc_frame){.doc = operand->value});
+}
+
+static bool match_all(predicate *p, const oc_elem *operand) {
+    if (operand->type != OC_ARRAY)
+        return fail_shape(p->f, &p->path, "$all", "an array");
+    oc_iter it = oc_bson_iter(operand->value);
+    oc_elem e, inner;
+    while (oc_next(&it, &e))
+        if (e.type == OC_DOCUMENT && oc_bson_find(e.value, "$elemMatch", &inner) && !match_elements(p, &inner))
+            return false;
+    return true;
+}
+
+static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
+    const oc_match_operator *row = find_operator(operand->name);
+    if (!row)
+        return fail_unknown(p->f, operand->name);
+    oc_match_action action = p->at.position == OC_AT_ENCRYPTED ? row->encrypted
+                             : p->at.position == OC_AT_ABOVE   ? row->above
+                                                               : row->plain;
+    if (p->at.position == OC_AT_BELOW)
+        return fail_below(p, row->name);
+    switch (action) {
+    case OC_MATCH_REFUSE: return fail_refused(p, row->name);
+    case OC_MATCH_PASS: return true;
+    case OC_MATCH_VALUE: return compare_value(p, frame, operand, row->name, false, false);
+    case OC_MATCH_VALUES: return compare_values(p, frame, operand, row->name);
+    case OC_MATCH_BOUND:
+        return operand->type == OC_DOCUMENT || operand->type == OC_ARRAY ? fail_refused(p, row->name) : true;
+    case OC_MATCH_NOT: return negate(p, frame, operand);
+    case OC_MATCH_ELEMENTS: return match_elements(p, operand);
+    case OC_MATCH_ALL: return match_all(p, operand);
+    }
+    return false;
+}
+
+static bool predicate_operators(predicate *p, oc_frame *frame) {
+    oc_iter it = oc_bson_iter(frame->doc);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (!operate(p, frame, &e))
+            return false;
+    return true;
+}
+
+/* ---- fields and trees ---- */
+
+static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
+    switch (p->at.position) {
+    case OC_AT_PLAIN: return true;
+    case OC_AT_BELOW: return fail_below(p, "$eq");
+    case OC_AT_ENCRYPTED: break;
+    case OC_AT_ABOVE: break;
+    }
+    if (e->type == OC_REGEX)
+        return p->at.position == OC_AT_ENCRYPTED ? fail_refused(p, "$regex") : true;
+    return compare_value(p, frame, e, "$eq", true, false);
+}
+
+static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
+    predicate p = {.f = f, .path = {NULL, e->name}};
+    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
+        return false;
+    if (!oc_is_operator_object(e))
+        return implicit_value(&p, frame, e);
+    return predicate_operators(&p, &(oc_frame){.up = frame, .doc = e->value});
+}
+
+static bool filter_list(filter *f, oc_frame *frame, const oc_elem *list, const char *op) {
+    if (list->type != OC_ARRAY)
+        return fail_shape(f, NULL, op, "an array of objects");
+    oc_frame array = {.up = frame, .doc = list->value};
+    oc_iter it = oc_bson_iter(list->value);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        if (e.type != OC_DOCUMENT)
+            return fail_shape(f, NULL, op, "an array of objects");
+        if (!filter_document(f, &(oc_frame){.up = &array, .doc = e.value}))
+            return false;
+    }
+    return true;
+}
+
+static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
+    const oc_match_tree_operator *row = find_tree_operator(e->name);
+    if (!row)
+        return fail_unknown(f, e->name);
+    switch (row->action) {
+    case OC_MATCH_TREE_PASS: return true;
+    case OC_MATCH_TREE_LOGICAL: return filter_list(f, frame, e, row->name);
+    case OC_MATCH_TREE_UNSUPPORTED:
+        return oc_fail(f->a->error, OC_OPERATOR_UNSUPPORTED, NULL, row->name,
+                       "use a client that does not encrypt automatically for such queries",
+                       "Unsupported match expression operator for encryption: %s", row->name);
+    case OC_MATCH_TREE_EXPRESSION:
+        return oc_fail(f->a->error, OC_NOT_SUPPORTED, NULL, row->name,
+                       "write the condition as a filter on fields, {field: value}",
+                       "%s is not supported yet where a schema of the request encrypts something", row->name);
+    }
+    return false;
+}
+
+static bool filter_document(filter *f, oc_frame *frame) {
+    oc_iter it = oc_bson_iter(frame->doc);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        bool tree = e.name.n > 0 && e.name.s[0] == '$';
+        if (!(tree ? filter_tree(f, frame, &e) : filter_field(f, frame, &e)))
+            return false;
+    }
+    return true;
+}
+
+bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *e, bool upsert) {
+    if (oc_is_absent(e))
+        return true;
+    if (e->type != OC_DOCUMENT)
+        return oc_fail_type(a, e, OC_DOCUMENT);
+    filter f = {.a = a, .root = a->root, .upsert = upsert};
+    oc_frame inner = {.up = frame, .doc = e->value};
+    uint64_t marks = a->marks;
+    if (!filter_document(&f, &inner))
+        return false;
+    if (a->marks > marks)
+        oc_normalise_filter(a, &inner);
+    return true;
+}
+
+static bool fixes_value(const oc_elem *e) {
+    oc_elem eq;
+    if (oc_is_operator_object(e))
+        return oc_bson_find(e->value, "$eq", &eq) && eq.type != OC_REGEX;
+    return e->type != OC_REGEX;
+}
+
+bool oc_filter_fixes(const uint8_t *doc, const char *field) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        if (oc_str_is(e.name, field) && fixes_value(&e))
+            return true;
+        if (!oc_str_is(e.name, "$and"))
+            continue;
+        oc_iter list = oc_bson_iter(e.value);
+        oc_elem member;
+        while (oc_next(&list, &member))
+            if (member.type == OC_DOCUMENT && oc_filter_fixes(member.value, field))
+                return true;
+    }
+    return false;
+}

@@ -1,0 +1,57 @@
+#ifndef OC_MATCH_H
+#define OC_MATCH_H
+
+/* Filters (match expressions). An operator is one row: what it does to a field that is encrypted, that has encrypted
+ * fields below it, or that is plain. Below an encrypted field every operator is an error. */
+
+#include "analysis.h"
+
+/* What a row says of a field. */
+typedef enum oc_match_action {
+    OC_MATCH_REFUSE,
+    OC_MATCH_PASS,     /* the operand needs no look */
+    OC_MATCH_VALUE,    /* the operand is a value to compare with */
+    OC_MATCH_VALUES,   /* an array of them */
+    OC_MATCH_BOUND,    /* compares by order: scalars only */
+    OC_MATCH_NOT,      /* operators, or a regular expression */
+    OC_MATCH_ELEMENTS, /* a filter on array elements ($elemMatch) */
+    OC_MATCH_ALL,      /* values, $elemMatch among them */
+} oc_match_action;
+
+typedef struct oc_match_operator {
+    const char *name;
+    oc_match_action encrypted, above, plain;
+} oc_match_operator;
+
+/* Operators that stand where a field's name would. */
+typedef enum oc_match_tree_action {
+    OC_MATCH_TREE_LOGICAL, /* an array of filters */
+    OC_MATCH_TREE_PASS,
+    OC_MATCH_TREE_UNSUPPORTED, /* reads fields that we cannot see into */
+    OC_MATCH_TREE_EXPRESSION,  /* not analysed yet */
+} oc_match_tree_action;
+
+typedef struct oc_match_tree_operator {
+    const char *name;
+    oc_match_tree_action action;
+} oc_match_tree_operator;
+
+const oc_match_operator *oc_match_operators(size_t *count);           /* sorted by name */
+const oc_match_tree_operator *oc_match_tree_operators(size_t *count); /* sorted by name */
+
+/* Analyses a whole filter against a->root, marks it, and brings it into normal form if anything was marked. `filter` is
+ * an element of the document of `frame`; absent, null: nothing to do. `label` names it for messages ("filter", "q").
+ * `upsert`: equality values of the filter may be stored. */
+bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *filter, bool upsert);
+/* Checks a filter on values in which nothing is encrypted: elements of plain arrays. */
+bool oc_filter_plain(oc_analysis *a, const oc_elem *filter);
+
+/* An object whose first field is an operator: {$gt: 1}. One that starts with $ref is a value. */
+bool oc_is_operator_object(const oc_elem *e);
+/* Whether a filter fixes `field` to one value, which an upsert stores. */
+bool oc_filter_fixes(const uint8_t *filter, const char *field);
+
+/* Rewrites the marked filter of `frame` to normal form (analysis.md). */
+void oc_normalise_filter(oc_analysis *a, oc_frame *frame);
+
+#endif

@@ -1,0 +1,36 @@
+#ifndef OC_SOURCE_H
+#define OC_SOURCE_H
+
+/* Where a request has its schemas: in `jsonSchema` and `isRemoteSchema` for one collection, in `csfleEncryptionSchemas`
+ * for several, in `encryptionInformation` for Queryable Encryption. They stand in the command, or in the command that
+ * an `explain` explains. */
+
+#include "analysis.h"
+#include "cache.h"
+
+typedef struct oc_sourced {
+    oc_elem e; /* e.start == NULL: not there */
+    bool inner;
+} oc_sourced;
+
+typedef struct oc_tree_use {
+    struct oc_tree_use *next;
+    const oc_tree *tree;
+} oc_tree_use;
+
+typedef struct oc_sources {
+    oc_sourced json_schema, is_remote, csfle_map, encryption_information;
+    oc_tree_use *trees; /* to be released when the request is done */
+} oc_sources;
+
+/* Finds the schema fields of `command` and of `inner` (the explained command, NULL if there is none). */
+bool oc_sources_find(oc_analysis *a, const uint8_t *command, const uint8_t *inner, oc_sources *sources);
+/* Compiles them and sets a->root and a->encrypts. `db` and `collection` are the command's; a `bulk` write names its
+ * namespaces in nsInfo of `command` instead. */
+bool oc_sources_load(oc_analysis *a, oc_sources *sources, oc_cache *cache, oc_str db, oc_str collection,
+                     const uint8_t *bulk);
+void oc_sources_release(oc_sources *sources, oc_cache *cache);
+/* Leaves the CSFLE schema fields out of the result. `inner` is the frame of the explained command. */
+void oc_sources_drop(oc_analysis *a, const oc_sources *sources, oc_frame *command, oc_frame *inner);
+
+#endif

@@ -1,0 +1,58 @@
+#include "regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+
+/* A name is short; a pattern that needs more than this to decide on one is not meant seriously. */
+enum { MATCH_LIMIT = 200000, DEPTH_LIMIT = 2000, HEAP_LIMIT_KIB = 4096 };
+
+static void *arena_malloc(PCRE2_SIZE size, void *arena) {
+    return oc_arena_alloc(arena, size);
+}
+
+static void arena_free(void *p, void *arena) {
+    (void)p;
+    (void)arena;
+}
+
+const oc_regex *oc_regex_compile(oc_arena *arena, oc_str pattern, size_t *offset) {
+    *offset = SIZE_MAX;
+    pcre2_general_context *general = pcre2_general_context_create(arena_malloc, arena_free, arena);
+    pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
+    if (!context)
+        return NULL;
+    int code;
+    PCRE2_SIZE at;
+    pcre2_code *regex =
+        pcre2_compile((PCRE2_SPTR)pattern.s, pattern.n, PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C, &code, &at, context);
+    if (!regex && code != PCRE2_ERROR_HEAP_FAILED)
+        *offset = at;
+    return (const oc_regex *)regex;
+}
+
+static bool prepare(oc_matcher *m, oc_arena *arena) {
+    if (m->data)
+        return true;
+    pcre2_general_context *general = pcre2_general_context_create(arena_malloc, arena_free, arena);
+    if (!general)
+        return false;
+    pcre2_match_context *context = pcre2_match_context_create(general);
+    pcre2_match_data *data = pcre2_match_data_create(1, general);
+    if (!context || !data)
+        return false;
+    pcre2_set_match_limit(context, MATCH_LIMIT);
+    pcre2_set_depth_limit(context, DEPTH_LIMIT);
+    pcre2_set_heap_limit(context, HEAP_LIMIT_KIB);
+    m->context = context;
+    m->data = data;
+    return true;
+}
+
+oc_match_result oc_regex_match(const oc_regex *regex, oc_matcher *m, oc_arena *arena, oc_str name) {
+    if (!prepare(m, arena))
+        return OC_MATCH_ERROR;
+    int n = pcre2_match((const pcre2_code *)regex, (PCRE2_SPTR)name.s, name.n, 0, 0, m->data, m->context);
+    if (n >= 0)
+        return OC_MATCH_YES;
+    return n == PCRE2_ERROR_NOMATCH ? OC_MATCH_NO : OC_MATCH_ERROR;
+}

@@ -1,0 +1,168 @@
+#include "tree.h"
+
+const oc_node oc_plain_node = {.kind = OC_PLAIN};
+
+static bool pointers_equal(const oc_pointer *a, const oc_pointer *b) {
+    if (a->count != b->count)
+        return false;
+    for (size_t i = 0; i < a->count; i++)
+        if (!oc_str_eq(a->tokens[i], b->tokens[i]))
+            return false;
+    return true;
+}
+
+bool oc_meta_equal(const oc_meta *a, const oc_meta *b) {
+    if (a == b)
+        return true;
+    if (a->algorithm != b->algorithm || a->types != b->types || !pointers_equal(&a->pointer, &b->pointer))
+        return false;
+    return oc_meta_is_pointer(a) || memcmp(a->key_id, b->key_id, sizeof a->key_id) == 0;
+}
+
+oc_node_kind oc_node_kind_of(const oc_node *node, const oc_name_entry *children, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (((const oc_node *)children[i].value)->kind != OC_PLAIN)
+            return OC_ABOVE;
+    for (size_t i = 0; i < node->pattern_count; i++)
+        if (node->patterns[i].node->kind != OC_PLAIN)
+            return OC_ABOVE;
+    return node->rest && node->rest->kind != OC_PLAIN ? OC_ABOVE : OC_PLAIN;
+}
+
+bool oc_fail_conflict(oc_error *error, const oc_path *path) {
+    return oc_fail(error, OC_SCHEMA_CONFLICT, path, NULL,
+                   "let exactly one of properties, patternProperties and additionalProperties apply to this name",
+                   "The schema gives conflicting encryption metadata for the field");
+}
+
+/* ---- several subschemas at one position ---- */
+
+typedef struct node_set {
+    const oc_node **nodes;
+    size_t count, cap;
+} node_set;
+
+static const oc_node *out_of_memory(oc_lookup *lookup) {
+    oc_fail(lookup->error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");
+    return NULL;
+}
+
+static bool set_add(node_set *set, const oc_node *node, oc_lookup *lookup) {
+    for (size_t i = 0; i < set->count; i++)
+        if (set->nodes[i] == node)
+            return true;
+    if (set->count == set->cap) {
+        size_t cap = set->cap ? set->cap * 2 : 4;
+        const oc_node **nodes = oc_arena_alloc(lookup->arena, cap * sizeof *nodes);
+        if (!nodes)
+            return out_of_memory(lookup);
+        if (set->count)
+            memcpy(nodes, set->nodes, set->count * sizeof *nodes);
+        set->nodes = nodes;
+        set->cap = cap;
+    }
+    set->nodes[set->count++] = node;
+    return true;
+}
+
+/* Adds what matches `name` in one subschema. */
+static bool add_matches(node_set *set, const oc_node *node, oc_str name, oc_lookup *lookup) {
+    const oc_node *child = oc_name_table_find(&node->children, name);
+    bool matched = child != NULL;
+    if (child && !set_add(set, child, lookup))
+        return false;
+    for (size_t i = 0; i < node->pattern_count; i++) {
+        switch (oc_regex_match(node->patterns[i].regex, &lookup->matcher, lookup->arena, name)) {
+        case OC_MATCH_NO: continue;
+        case OC_MATCH_YES:
+            matched = true;
+            if (!set_add(set, node->patterns[i].node, lookup))
+                return false;
+            continue;
+        case OC_MATCH_ERROR:
+            return oc_fail(lookup->error, OC_SCHEMA_PATTERN, &(oc_path){.name = name}, "patternProperties",
+                           "use field names that are valid UTF-8, and simpler patterns",
+                           "The field name cannot be matched against the patternProperties of the schema");
+        }
+    }
+    return matched || !node->rest || set_add(set, node->rest, lookup);
+}
+
+static const oc_node *conflict(void) {
+    static const oc_node node = {.kind = OC_CONFLICT};
+    return &node;
+}
+
+/* The set as one node. Above and above go on together, above and plain is above; encrypted must be so everywhere. */
+static const oc_node *merge(const node_set *set, oc_lookup *lookup) {
+    size_t encrypted = 0, above = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->nodes[i]->kind == OC_CONFLICT)
+            return conflict();
+        encrypted += set->nodes[i]->kind == OC_ENCRYPTED;
+        above += set->nodes[i]->kind == OC_ABOVE;
+    }
+    if (encrypted) {
+        if (encrypted < set->count)
+            return conflict();
+        for (size_t i = 1; i < set->count; i++)
+            if (!oc_meta_equal(set->nodes[0]->meta, set->nodes[i]->meta))
+                return conflict();
+        return set->nodes[0];
+    }
+    if (!above)
+        return &oc_plain_node;
+    oc_node *node = oc_arena_zeroed(lookup->arena, 1, sizeof *node);
+    if (!node)
+        return out_of_memory(lookup);
+    *node = (oc_node){.kind = OC_ABOVE, .parts = set->nodes, .part_count = set->count};
+    return node;
+}
+
+const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
+    if (node->kind == OC_PLAIN)
+        return &oc_plain_node;
+    if (!node->part_count && !node->pattern_count) {
+        const oc_node *child = oc_name_table_find(&node->children, name);
+        if (!child)
+            child = node->rest;
+        return child ? child : &oc_plain_node;
+    }
+    node_set set = {0};
+    const oc_node *const *parts = node->part_count ? node->parts : &node;
+    size_t count = node->part_count ? node->part_count : 1;
+    for (size_t i = 0; i < count; i++)
+        if (!add_matches(&set, parts[i], name, lookup))
+            return NULL;
+    if (set.count == 0)
+        return &oc_plain_node;
+    return set.count == 1 ? set.nodes[0] : merge(&set, lookup);
+}
+
+bool oc_node_lookup(const oc_node *root, oc_str dotted, oc_lookup *lookup, oc_answer *answer) {
+    const oc_node *node = root;
+    const char *end = dotted.s + dotted.n;
+    const char *at = dotted.s;
+    for (;;) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        const char *stop = dot ? dot : end;
+        node = oc_node_child(node, (oc_str){at, (size_t)(stop - at)}, lookup);
+        if (!node)
+            return false;
+        if (node->kind == OC_CONFLICT)
+            return oc_fail_conflict(lookup->error, &(oc_path){.name = dotted});
+        if (node->kind == OC_PLAIN)
+            break;
+        if (node->kind == OC_ENCRYPTED && dot) {
+            *answer = (oc_answer){OC_AT_BELOW, node, {dotted.s, (size_t)(dot - dotted.s)}};
+            return true;
+        }
+        if (!dot)
+            break;
+        at = dot + 1;
+    }
+    static const oc_position positions[] = {
+        [OC_PLAIN] = OC_AT_PLAIN, [OC_ENCRYPTED] = OC_AT_ENCRYPTED, [OC_ABOVE] = OC_AT_ABOVE};
+    *answer = (oc_answer){positions[node->kind], node, {NULL, 0}};
+    return true;
+}

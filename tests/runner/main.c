@@ -1,0 +1,71 @@
+/* oc_cases SUBJECT FOLDER: runs all cases against the library ("library") or the daemon at a path, and compares whole
+ * replies, byte for byte. */
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cases.h"
+#include "subject.h"
+
+typedef struct run {
+    oc_subject *subject;
+    const char *only; /* run cases whose name holds this; NULL: all */
+    size_t passed, failed;
+} run;
+
+static void print_json(const char *label, const bson_t *doc) {
+    char *json = doc ? bson_as_relaxed_extended_json(doc, NULL) : NULL;
+    fprintf(stderr, "    %s %s\n", label, json ? json : "(nothing)");
+    bson_free(json);
+}
+
+static bool is_expected_error(const oc_case *c, const bson_t *reply) {
+    bson_iter_t it;
+    if (!bson_iter_init_find(&it, reply, "ok") || bson_iter_double(&it) != 0.0)
+        return false;
+    if (!bson_iter_init_find(&it, reply, "code") || bson_iter_int32(&it) != c->code)
+        return false;
+    if (!bson_iter_init_find(&it, reply, "codeName") || !BSON_ITER_HOLDS_UTF8(&it))
+        return false;
+    if (!bson_iter_init_find(&it, reply, "errmsg") || !BSON_ITER_HOLDS_UTF8(&it))
+        return false;
+    const char *text = bson_iter_utf8(&it, NULL);
+    char path[512];
+    snprintf(path, sizeof path, ": path '%s'", c->path);
+    if (strncmp(text, c->message, strlen(c->message)) != 0)
+        return false;
+    return c->path[0] ? strstr(text, path) != NULL : strstr(text, ": path '") == NULL;
+}
+
+static void check(const oc_case *c, void *data) {
+    run *r = data;
+    if (r->only && !strstr(c->name, r->only))
+        return;
+    bson_t *reply = oc_subject_ask(r->subject, c->command);
+    bool ok = reply && (c->reply ? bson_equal(reply, c->reply) : is_expected_error(c, reply));
+    r->passed += ok;
+    r->failed += !ok;
+    if (!ok) {
+        fprintf(stderr, "%s: %s\n", c->file, c->name);
+        print_json("command ", c->command);
+        if (c->reply)
+            print_json("expected", c->reply);
+        else
+            fprintf(stderr, "    expected error %d at '%s': %s\n", c->code, c->path, c->message);
+        print_json("got     ", reply);
+    }
+    if (reply)
+        bson_destroy(reply);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3 || argc > 4) {
+        fprintf(stderr, "usage: oc_cases library|PATH-OF-OPENCRYPTD FOLDER [PART-OF-NAME]\n");
+        return 2;
+    }
+    run r = {.subject = oc_subject_new(argv[1]), .only = argc > 3 ? argv[3] : NULL};
+    size_t cases = oc_cases_each(argv[2], check, &r);
+    oc_subject_free(r.subject);
+    printf("%zu cases\n%zu passed, %zu failed\n", cases, r.passed, r.failed);
+    return r.failed || r.passed == 0;
+}
