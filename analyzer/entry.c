@@ -54,7 +54,8 @@ static bool check_bytes(oc_analysis *a, const uint8_t *command, size_t len, oc_b
     if (len > MAX_COMMAND)
         return oc_fail(a->error, OC_TOO_LARGE, NULL, NULL, "send fewer documents at once",
                        "The command is larger than %d bytes", MAX_COMMAND);
-    oc_bson_status status = oc_bson_check(command, len, report);
+    /* The schema's bytes are checked before they are compiled, and those in the cache have been. */
+    oc_bson_status status = oc_bson_check(command, len, "jsonSchema", report);
     if (status == OC_BSON_OK)
         return true;
     if (len >= 5 && report->offset)

@@ -111,7 +111,7 @@ static entry *use_cached(oc_cache *cache, uint64_t hash, oc_schema_kind kind, co
 
 static bool check(const uint8_t *schema, size_t len, oc_error *error) {
     oc_bson_report report;
-    switch (oc_bson_check(schema, len, &report)) {
+    switch (oc_bson_check(schema, len, NULL, &report)) {
     case OC_BSON_OK: return true;
     case OC_BSON_TOO_DEEP:
         return oc_fail(error, OC_TOO_DEEP, NULL, NULL, NULL, "The schema is nested deeper than %d levels of BSON",

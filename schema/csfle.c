@@ -446,7 +446,7 @@ static void compile_properties(compiler *c, const oc_elem *operand, context ctx,
         if (!first_of_its_name(c, &seen, &e, &here))
             continue;
         ctx.dotted = dotted || memchr(e.name.s, '.', e.name.n);
-        entries[n++] = (oc_name_entry){e.name, compile(c, e.value, ctx, &here)};
+        entries[n++] = (oc_name_entry){.name = e.name, .value = compile(c, e.value, ctx, &here)};
     }
     if (!oc_name_table_build(&node->children, c->arena, entries, n))
         no_memory(c);

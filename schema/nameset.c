@@ -14,56 +14,68 @@ bool oc_name_table_build(oc_name_table *table, oc_arena *arena, const oc_name_en
     oc_name_entry *slots = oc_arena_zeroed(arena, size, sizeof *slots);
     if (!slots)
         return false;
+    *table = (oc_name_table){slots, size - 1, count, 0};
     for (size_t i = 0; i < count; i++) {
-        size_t at = oc_hash(entries[i].name.s, entries[i].name.n) & (size - 1);
+        uint64_t hash = oc_hash(entries[i].name.s, entries[i].name.n);
+        size_t at = hash & (size - 1);
         while (slots[at].name.s)
             at = (at + 1) & (size - 1);
-        slots[at] = entries[i];
+        slots[at] = (oc_name_entry){entries[i].name, entries[i].value, hash};
+        table->shapes |= oc_name_shape(entries[i].name);
     }
-    *table = (oc_name_table){slots, size - 1, count};
     return true;
 }
 
-const void *oc_name_table_find(const oc_name_table *table, oc_str name) {
-    if (!table->count)
-        return NULL;
-    size_t at = oc_hash(name.s, name.n) & table->mask;
-    for (; table->slots[at].name.s; at = (at + 1) & table->mask)
-        if (oc_str_eq(table->slots[at].name, name))
+const void *oc_name_table_find_slot(const oc_name_table *table, oc_str name) {
+    uint64_t hash = oc_hash(name.s, name.n);
+    for (size_t at = hash & table->mask; table->slots[at].name.s; at = (at + 1) & table->mask)
+        if (table->slots[at].hash == hash && oc_str_eq(table->slots[at].name, name))
             return table->slots[at].value;
     return NULL;
 }
 
-static size_t free_slot(const oc_str *slots, size_t mask, oc_str name) {
+static bool is_among_few(const oc_nameset *set, oc_str name) {
+    size_t few = set->count < OC_NAMESET_FEW ? set->count : OC_NAMESET_FEW;
+    for (size_t i = 0; i < few; i++)
+        if (oc_str_eq(set->few[i], name))
+            return true;
+    return false;
+}
+
+/* The slot of the name, or the free one where it belongs. */
+static oc_str *find_slot(oc_str *slots, size_t mask, oc_str name) {
     size_t at = oc_hash(name.s, name.n) & mask;
-    while (slots[at].s)
+    while (slots[at].s && !oc_str_eq(slots[at], name))
         at = (at + 1) & mask;
-    return at;
+    return &slots[at];
 }
 
 static bool grow(oc_nameset *set, oc_arena *arena) {
-    size_t size = set->slots ? (set->mask + 1) * 2 : 8;
+    size_t size = set->slots ? (set->mask + 1) * 2 : 32;
     oc_str *slots = oc_arena_zeroed(arena, size, sizeof *slots);
     if (!slots)
         return false;
     for (size_t i = 0; set->slots && i <= set->mask; i++)
         if (set->slots[i].s)
-            slots[free_slot(slots, size - 1, set->slots[i])] = set->slots[i];
+            *find_slot(slots, size - 1, set->slots[i]) = set->slots[i];
     set->slots = slots;
     set->mask = size - 1;
     return true;
 }
 
 oc_nameset_result oc_nameset_add(oc_nameset *set, oc_arena *arena, oc_str name) {
-    if (!set->slots || set->count * 2 > set->mask) {
-        if (!grow(set, arena))
-            return OC_NAME_NO_MEMORY;
+    if (is_among_few(set, name))
+        return OC_NAME_PRESENT;
+    if (set->count < OC_NAMESET_FEW) {
+        set->few[set->count++] = name;
+        return OC_NAME_ADDED;
     }
-    size_t at = oc_hash(name.s, name.n) & set->mask;
-    for (; set->slots[at].s; at = (at + 1) & set->mask)
-        if (oc_str_eq(set->slots[at], name))
-            return OC_NAME_PRESENT;
-    set->slots[at] = name;
+    if ((!set->slots || (set->count - OC_NAMESET_FEW) * 2 > set->mask) && !grow(set, arena))
+        return OC_NAME_NO_MEMORY;
+    oc_str *slot = find_slot(set->slots, set->mask, name);
+    if (slot->s)
+        return OC_NAME_PRESENT;
+    *slot = name;
     set->count++;
     return OC_NAME_ADDED;
 }

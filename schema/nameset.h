@@ -11,21 +11,33 @@ uint64_t oc_hash(const void *bytes, size_t len);
 typedef struct oc_name_entry {
     oc_str name; /* borrowed; name.s == NULL: an empty slot */
     const void *value;
+    uint64_t hash; /* set by oc_name_table_build */
 } oc_name_entry;
 
 typedef struct oc_name_table {
     const oc_name_entry *slots; /* a power of two of them, at most half full */
     size_t mask;
     size_t count;
+    uint64_t shapes; /* a bit for each pair of length and last byte that occurs: most names of a document have none */
 } oc_name_table;
 
 /* False when memory is exhausted. Of entries with one name, the first is found. */
 bool oc_name_table_build(oc_name_table *table, oc_arena *arena, const oc_name_entry *entries, size_t count);
-/* The value, or NULL. */
-const void *oc_name_table_find(const oc_name_table *table, oc_str name);
+static inline uint64_t oc_name_shape(oc_str name) {
+    return 1ull << ((name.n + (name.n ? (uint8_t)name.s[name.n - 1] : 0u) * 5u) & 63);
+}
 
-/* Zeroed: an empty set. */
+const void *oc_name_table_find_slot(const oc_name_table *table, oc_str name);
+
+/* The value, or NULL. */
+static inline const void *oc_name_table_find(const oc_name_table *table, oc_str name) {
+    return table->shapes & oc_name_shape(name) ? oc_name_table_find_slot(table, name) : NULL;
+}
+
+/* Zeroed: an empty set. The first few names are compared one by one, which is faster than hashing them. */
+enum { OC_NAMESET_FEW = 8 };
 typedef struct oc_nameset {
+    oc_str few[OC_NAMESET_FEW];
     oc_str *slots;
     size_t mask; /* slots - 1 */
     size_t count;

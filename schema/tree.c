@@ -119,15 +119,7 @@ static const oc_node *merge(const node_set *set, oc_lookup *lookup) {
     return node;
 }
 
-const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
-    if (node->kind == OC_PLAIN)
-        return &oc_plain_node;
-    if (!node->part_count && !node->pattern_count) {
-        const oc_node *child = oc_name_table_find(&node->children, name);
-        if (!child)
-            child = node->rest;
-        return child ? child : &oc_plain_node;
-    }
+const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup) {
     node_set set = {0};
     const oc_node *const *parts = node->part_count ? node->parts : &node;
     size_t count = node->part_count ? node->part_count : 1;

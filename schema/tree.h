@@ -71,9 +71,21 @@ typedef struct oc_lookup {
     oc_matcher matcher;
 } oc_lookup;
 
+/* The general case of oc_node_child: several subschemas, or patterns. */
+const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup);
+
 /* The node for one component below `node`, which is not OC_ENCRYPTED or OC_CONFLICT. NULL on failure, with the error
  * set: exhausted memory, or a name that a pattern cannot be matched against. The answer may be OC_CONFLICT. */
-const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup);
+static inline const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
+    if (node->kind == OC_PLAIN)
+        return &oc_plain_node;
+    if (node->part_count || node->pattern_count)
+        return oc_node_child_of_set(node, name, lookup);
+    const oc_node *child = oc_name_table_find(&node->children, name);
+    if (!child)
+        child = node->rest;
+    return child ? child : &oc_plain_node;
+}
 
 typedef enum oc_position { OC_AT_PLAIN, OC_AT_ENCRYPTED, OC_AT_BELOW, OC_AT_ABOVE } oc_position;
 

@@ -71,15 +71,13 @@ static bool is_placeholder(const uint8_t *v) {
     return v[4] == 6 && oc_u32(v) >= 1 && (v[5] == 0 || v[5] == 3);
 }
 
-/* One loop over all levels: the ends of the documents around the current one are kept in an array, not on the stack. */
-oc_bson_status oc_bson_check(const uint8_t *doc, size_t len, oc_bson_report *report) {
+/* One loop over all levels: the ends of the documents around the current one are kept in an array, not on the stack.
+ * *at is left at the element that was looked at last. */
+static oc_bson_status check(const uint8_t *doc, const uint8_t *end, const char *opaque, const uint8_t **at,
+                            bool *has_placeholder) {
     const uint8_t *ends[OC_MAX_DEPTH];
     unsigned depth = 0;
-    const uint8_t *end = document_end(doc, len);
     const uint8_t *p = doc + 4;
-    *report = (oc_bson_report){0, false};
-    if (!end)
-        return OC_BSON_MALFORMED;
     for (;;) {
         if (p == end) {
             if (depth == 0)
@@ -88,26 +86,40 @@ oc_bson_status oc_bson_check(const uint8_t *doc, size_t len, oc_bson_report *rep
             end = ends[--depth];
             continue;
         }
-        report->offset = (size_t)(p - doc);
+        *at = p;
+        uint8_t type = *p;
         const uint8_t *v = oc_find_nul(p + 1, end) + 1;
         if (v > end)
             return OC_BSON_MALFORMED;
-        size_t size = oc_bson_value_size(*p, v, (size_t)(end - v));
+        size_t size = oc_bson_value_size(type, v, (size_t)(end - v));
         if (size == SIZE_MAX)
             return OC_BSON_MALFORMED;
-        if (*p == OC_DOCUMENT || *p == OC_ARRAY || *p == OC_CODE_W_SCOPE) {
+        if (type == OC_DOCUMENT || type == OC_ARRAY || type == OC_CODE_W_SCOPE) {
             if (depth + 1 >= OC_MAX_DEPTH)
                 return OC_BSON_TOO_DEEP;
+            if (depth == 0 && opaque && type == OC_DOCUMENT && strcmp((const char *)p + 1, opaque) == 0) {
+                p = v + size;
+                continue;
+            }
             ends[depth++] = end;
             end = v + size - 1;
             /* The scope of a javascriptWithScope is a document that ends where its value does. */
-            p = (*p == OC_CODE_W_SCOPE ? v + 8 + oc_u32(v + 4) : v) + 4;
+            p = (type == OC_CODE_W_SCOPE ? v + 8 + oc_u32(v + 4) : v) + 4;
             continue;
         }
-        if (*p == OC_BINARY && is_placeholder(v))
-            report->has_placeholder = true;
+        if (type == OC_BINARY && is_placeholder(v))
+            *has_placeholder = true;
         p = v + size;
     }
+}
+
+oc_bson_status oc_bson_check(const uint8_t *doc, size_t len, const char *opaque, oc_bson_report *report) {
+    const uint8_t *end = document_end(doc, len);
+    const uint8_t *at = doc;
+    *report = (oc_bson_report){0, false};
+    oc_bson_status status = end ? check(doc, end, opaque, &at, &report->has_placeholder) : OC_BSON_MALFORMED;
+    report->offset = (size_t)(at - doc);
+    return status;
 }
 
 static bool is_skipped(const uint8_t *start, const oc_elem *skip, size_t count) {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <uv.h>
 
+/* There is nothing to do, as for endSessions, which shells send as they leave: there are no sessions. */
 static bool run_ping(oc_call *call) {
     (void)call;
     return true;
@@ -142,11 +143,18 @@ typedef struct command {
     bool (*run)(oc_call *call);
 } command;
 
+/* clang-format off: one row a line */
 static const command commands[] = {
-    {"buildInfo", false, run_build_info},       {"buildinfo", false, run_build_info}, {"hello", false, oc_hello_run},
-    {"isMaster", false, oc_hello_run},          {"ismaster", false, oc_hello_run},    {"ping", false, run_ping},
+    {"buildInfo", false, run_build_info},
+    {"buildinfo", false, run_build_info},
+    {"endSessions", false, run_ping},
+    {"hello", false, oc_hello_run},
+    {"isMaster", false, oc_hello_run},
+    {"ismaster", false, oc_hello_run},
+    {"ping", false, run_ping},
     {"serverStatus", false, run_server_status},
 };
+/* clang-format on */
 
 /* What only a client sends that takes the daemon for a database. */
 static const char *const database_commands[] = {

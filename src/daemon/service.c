@@ -94,6 +94,7 @@ static void stop_accepting(oc_service *service) {
     oc_listeners_close(service->listeners);
 }
 
+/* Without waiting for the loops that still have something to do. */
 static void exit_now(oc_service *service, const char *message) {
     oc_log(OC_LOG_WARNING, "CONTROL", 7800012, "main", message);
     oc_pidfile_remove(service->pidfile);

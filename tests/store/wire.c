@@ -185,9 +185,9 @@ static void write_head(writer *w, const oc_message *message, uint32_t reply_leng
     }
 }
 
-static bool send_all(int fd, const uint8_t *at, size_t length) {
+static bool send_all(int fd, const uint8_t *at, size_t length, int flags) {
     while (length > 0) {
-        ssize_t sent = send(fd, at, length, MSG_NOSIGNAL);
+        ssize_t sent = send(fd, at, length, MSG_NOSIGNAL | flags);
         if (sent <= 0) {
             return false;
         }
@@ -200,5 +200,5 @@ static bool send_all(int fd, const uint8_t *at, size_t length) {
 bool oc_wire_reply(int fd, const oc_message *message, const bson_t *reply) {
     writer w = {.length = 0};
     write_head(&w, message, reply->len);
-    return send_all(fd, w.bytes, w.length) && send_all(fd, bson_get_data(reply), reply->len);
+    return send_all(fd, w.bytes, w.length, MSG_MORE) && send_all(fd, bson_get_data(reply), reply->len, 0);
 }

@@ -168,9 +168,24 @@ static bool parse_update(const bson_t *spec, const char *name, oc_update *update
                                                 : oc_fault_set(fault, OC_FAULT_FAILED_TO_PARSE, "no '%s'", name);
 }
 
+static bool update_matching(tally *t, const bson_t *filter, const oc_update *update, bool multi, oc_fault *fault) {
+    int32_t before = t->n;
+    for (size_t i = 0; i < t->collection->documents.count && (multi || t->n == before); i++) {
+        bool changed = false;
+        if (oc_filter_match(filter, t->collection->documents.items[i], fault)) {
+            if (!update_at(t->collection, i, update, &changed, fault)) {
+                return false;
+            }
+            t->n++;
+            t->modified += changed;
+        }
+    }
+    return true;
+}
+
 static bool update_some(tally *t, const bson_t *spec, oc_fault *fault) {
     bson_t filter;
-    oc_update update;
+    oc_update update = {.replacement = false};
     bool multi = oc_value_int(spec, "multi", 0) != 0;
     int32_t before = t->n;
     if (!oc_value_only(spec, "q u multi upsert", "update.updates", fault) ||
@@ -181,15 +196,8 @@ static bool update_some(tally *t, const bson_t *spec, oc_fault *fault) {
     if (multi && update.replacement) {
         return oc_fault_set(fault, OC_FAULT_FAILED_TO_PARSE, "multi update is not supported for replacement-style");
     }
-    for (size_t i = 0; i < t->collection->documents.count && (multi || t->n == before); i++) {
-        bool changed;
-        if (oc_filter_match(&filter, t->collection->documents.items[i], fault)) {
-            if (!update_at(t->collection, i, &update, &changed, fault)) {
-                return false;
-            }
-            t->n++;
-            t->modified += changed;
-        }
+    if (!update_matching(t, &filter, &update, multi, fault)) {
+        return false;
     }
     if (t->n == before && oc_value_int(spec, "upsert", 0)) {
         if (!upsert(t->collection, &filter, &update, fault)) {

@@ -10,8 +10,8 @@ enum { MASTER_KEY_BYTES = 96 };
 /* The master key is any 96 bytes. A real application keeps it somewhere safe; here it may as well be readable. */
 static bson_t *local_provider(void) {
     uint8_t key[MASTER_KEY_BYTES];
-    for (uint8_t i = 0; i < MASTER_KEY_BYTES; i++) {
-        key[i] = i;
+    for (size_t i = 0; i < MASTER_KEY_BYTES; i++) {
+        key[i] = (uint8_t)i;
     }
     return BCON_NEW("local", "{", "key", BCON_BIN(BSON_SUBTYPE_BINARY, key, MASTER_KEY_BYTES), "}");
 }

@@ -1,0 +1,233 @@
+/* bench_engine [--quick]: analysis in process against bson_validate_with_error of the same command, in the same run.
+ *
+ * The insert fixture: one document whose fields are in turn a 12-byte string, int64, double, date and ObjectId; every
+ * tenth field is an encrypted, deterministic string. The schema is in the command, and in the cache after the first
+ * time.
+ */
+
+#include <bson/bson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "opencrypt.h"
+
+static const uint8_t key[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+
+/* ---- commands ---- */
+
+static void append_encrypt(bson_t *properties, const char *name) {
+    bson_t property, encrypt, keys;
+    bson_append_document_begin(properties, name, -1, &property);
+    bson_append_document_begin(&property, "encrypt", -1, &encrypt);
+    bson_append_utf8(&encrypt, "algorithm", -1, "AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic", -1);
+    bson_append_utf8(&encrypt, "bsonType", -1, "string", -1);
+    bson_append_array_begin(&encrypt, "keyId", -1, &keys);
+    bson_append_binary(&keys, "0", -1, BSON_SUBTYPE_UUID, key, sizeof key);
+    bson_append_array_end(&encrypt, &keys);
+    bson_append_document_end(&property, &encrypt);
+    bson_append_document_end(properties, &property);
+}
+
+static void append_plain(bson_t *properties, const char *name) {
+    bson_t property;
+    bson_append_document_begin(properties, name, -1, &property);
+    bson_append_utf8(&property, "bsonType", -1, "string", -1);
+    bson_append_document_end(properties, &property);
+}
+
+/* A schema with `fields` / 10 properties, encrypted or not. */
+static void append_schema(bson_t *command, int fields, bool encrypt) {
+    bson_t schema, properties;
+    bson_append_document_begin(command, "jsonSchema", -1, &schema);
+    bson_append_utf8(&schema, "bsonType", -1, "object", -1);
+    bson_append_document_begin(&schema, "properties", -1, &properties);
+    for (int i = 0; i < fields; i += 10) {
+        char name[16];
+        snprintf(name, sizeof name, "f%d", i);
+        encrypt ? append_encrypt(&properties, name) : append_plain(&properties, name);
+    }
+    bson_append_document_end(&schema, &properties);
+    bson_append_document_end(command, &schema);
+    bson_append_bool(command, "isRemoteSchema", -1, false);
+    bson_append_utf8(command, "$db", -1, "db", -1);
+}
+
+static void append_field(bson_t *doc, int i) {
+    char name[16], text[16];
+    bson_oid_t oid;
+    snprintf(name, sizeof name, "f%d", i);
+    snprintf(text, sizeof text, "value-%06d", i);
+    bson_oid_init_from_string(&oid, "0123456789abcdef01234567");
+    switch (i % 5) {
+    case 0: bson_append_utf8(doc, name, -1, text, 12); break;
+    case 1: bson_append_int64(doc, name, -1, i * 1000000007LL); break;
+    case 2: bson_append_double(doc, name, -1, i * 1.25); break;
+    case 3: bson_append_date_time(doc, name, -1, 1700000000000LL + i); break;
+    default: bson_append_oid(doc, name, -1, &oid);
+    }
+}
+
+static bson_t *make_insert(int documents, int fields, bool encrypt) {
+    bson_t *command = bson_new(), array, doc;
+    bson_append_utf8(command, "insert", -1, "people", -1);
+    bson_append_array_begin(command, "documents", -1, &array);
+    for (int d = 0; d < documents; d++) {
+        char index[16];
+        snprintf(index, sizeof index, "%d", d);
+        bson_append_document_begin(&array, index, -1, &doc);
+        for (int i = 0; i < fields; i++)
+            append_field(&doc, i);
+        bson_append_document_end(&array, &doc);
+    }
+    bson_append_array_end(command, &array);
+    append_schema(command, fields, encrypt);
+    return command;
+}
+
+static bson_t *from_json(const char *json, int properties) {
+    bson_t *command = bson_new_from_json((const uint8_t *)json, -1, NULL);
+    if (!command)
+        abort();
+    append_schema(command, properties, true);
+    return command;
+}
+
+static bson_t *make_in(int values) {
+    bson_t *command = bson_new(), filter, field, array;
+    bson_append_utf8(command, "find", -1, "people", -1);
+    bson_append_document_begin(command, "filter", -1, &filter);
+    bson_append_document_begin(&filter, "f0", -1, &field);
+    bson_append_array_begin(&field, "$in", -1, &array);
+    for (int i = 0; i < values; i++) {
+        char index[16];
+        snprintf(index, sizeof index, "%d", i);
+        bson_append_utf8(&array, index, -1, "value-000000", 12);
+    }
+    bson_append_array_end(&field, &array);
+    bson_append_document_end(&filter, &field);
+    bson_append_document_end(command, &filter);
+    append_schema(command, 100, true);
+    return command;
+}
+
+/* ---- timing ---- */
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+typedef struct bench {
+    opencrypt_request *request;
+    double seconds; /* for one round of one thing */
+} bench;
+
+static void analyze_once(bench *b, const bson_t *command) {
+    opencrypt_reply reply;
+    if (!opencrypt_analyze(b->request, bson_get_data(command), command->len, NULL, 0, &reply)) {
+        fprintf(stderr, "refused: %s\n", reply.refusal.message);
+        exit(1);
+    }
+}
+
+static void validate_once(bench *b, const bson_t *command) {
+    bson_error_t error;
+    (void)b;
+    if (!bson_validate_with_error(command, BSON_VALIDATE_UTF8, &error))
+        abort();
+}
+
+/* Seconds per call. */
+static double time_calls(bench *b, void (*call)(bench *, const bson_t *), const bson_t *command) {
+    size_t calls = 0, batch = 1;
+    double start = now(), elapsed;
+    do {
+        for (size_t i = 0; i < batch; i++)
+            call(b, command);
+        calls += batch;
+        if (calls >= 64)
+            batch = 64;
+        elapsed = now() - start;
+    } while (elapsed < b->seconds);
+    return elapsed / (double)calls;
+}
+
+static int by_value(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+typedef struct timing {
+    double analysis, validation; /* medians of interleaved rounds, in seconds per call */
+} timing;
+
+static timing measure(bench *b, const bson_t *command) {
+    enum { ROUNDS = 9 };
+    double analysis[ROUNDS], validation[ROUNDS];
+    for (int i = 0; i < ROUNDS; i++) {
+        analysis[i] = time_calls(b, analyze_once, command);
+        validation[i] = time_calls(b, validate_once, command);
+    }
+    qsort(analysis, ROUNDS, sizeof analysis[0], by_value);
+    qsort(validation, ROUNDS, sizeof validation[0], by_value);
+    return (timing){analysis[ROUNDS / 2], validation[ROUNDS / 2]};
+}
+
+static void report(bench *b, const char *what, bson_t *command, double reach) {
+    timing t = measure(b, command);
+    printf("%-58s %6.2f us  %6.2f us  %5.2fx  (reach %.2fx)\n", what, t.analysis * 1e6, t.validation * 1e6,
+           t.analysis / t.validation, reach);
+    bson_destroy(command);
+}
+
+/* Cost per element at the top end against the middle. */
+static void report_growth(bench *b, const char *what, bson_t *(*make)(int), int middle, int top) {
+    bson_t *small = make(middle), *large = make(top);
+    double ratio = (measure(b, large).analysis / top) / (measure(b, small).analysis / middle);
+    printf("%-58s %d -> %d: %.2fx per element (reach 1.30x)\n", what, middle, top, ratio);
+    bson_destroy(small);
+    bson_destroy(large);
+}
+
+static bson_t *insert_documents(int n) {
+    return make_insert(n, 10, true);
+}
+
+static bson_t *insert_fields(int n) {
+    return make_insert(1, n, true);
+}
+
+static bson_t *many_properties(int n) {
+    return from_json("{\"find\": \"people\", \"filter\": {\"f0\": \"x\"}}", n * 10);
+}
+
+int main(int argc, char **argv) {
+    bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
+    opencrypt_engine *engine = opencrypt_engine_new();
+    bench b = {.request = opencrypt_request_new(engine, 0), .seconds = quick ? 0.001 : 0.15};
+    printf("%-58s %9s  %9s\n", "", "analysis", "validate");
+    report(&b, "insert, 10 fields", make_insert(1, 10, true), 0.30);
+    report(&b, "insert, 100 fields", make_insert(1, 100, true), 0.30);
+    report(&b, "insert, 1000 fields", make_insert(1, 1000, true), 0.30);
+    report(&b, "insert, 10 fields, nothing encrypted", make_insert(1, 10, false), 0.15);
+    report(&b, "insert, 100 fields, nothing encrypted", make_insert(1, 100, false), 0.15);
+    report(&b, "insert, 1000 fields, nothing encrypted", make_insert(1, 1000, false), 0.15);
+    report(&b, "find by an encrypted field", from_json("{\"find\": \"p\", \"filter\": {\"f0\": \"x\"}}", 50), 1);
+    report(&b, "find by plain fields, sorted",
+           from_json("{\"find\": \"p\", \"filter\": {\"a\": {\"$gt\": 1}, \"b\": \"x\"}, \"sort\": {\"a\": 1}}", 50),
+           1);
+    report(
+        &b, "update of an encrypted field",
+        from_json("{\"update\": \"p\", \"updates\": [{\"q\": {\"_id\": 1}, \"u\": {\"$set\": {\"f0\": \"x\"}}}]}", 50),
+        1);
+    report_growth(&b, "documents in an insert", insert_documents, 300, quick ? 3000 : 100000);
+    report_growth(&b, "values in $in", make_in, 300, quick ? 3000 : 100000);
+    report_growth(&b, "fields in a document", insert_fields, 300, 10000);
+    report_growth(&b, "properties in a cached schema", many_properties, 300, 10000);
+    opencrypt_request_free(b.request);
+    opencrypt_engine_free(engine);
+    return 0;
+}
