@@ -139,20 +139,19 @@ static bool run_server_status(oc_call *call) {
 
 typedef struct command {
     const char *name;
-    bool admin_only;
     bool (*run)(oc_call *call);
 } command;
 
 /* clang-format off: one row a line */
 static const command commands[] = {
-    {"buildInfo", false, run_build_info},
-    {"buildinfo", false, run_build_info},
-    {"endSessions", false, run_ping},
-    {"hello", false, oc_hello_run},
-    {"isMaster", false, oc_hello_run},
-    {"ismaster", false, oc_hello_run},
-    {"ping", false, run_ping},
-    {"serverStatus", false, run_server_status},
+    {"buildInfo", run_build_info},
+    {"buildinfo", run_build_info},
+    {"endSessions", run_ping},
+    {"hello", oc_hello_run},
+    {"isMaster", oc_hello_run},
+    {"ismaster", oc_hello_run},
+    {"ping", run_ping},
+    {"serverStatus", run_server_status},
 };
 /* clang-format on */
 
@@ -234,12 +233,6 @@ static bool fail_unknown(oc_call *call, const char *name) {
                             : "");
 }
 
-static bool is_admin(const oc_message *message) {
-    oc_element db;
-    return oc_document_find(message->body, message->body_len, "$db", &db) && db.type == OC_BSON_UTF8 &&
-           strcmp((const char *)db.value + 4, "admin") == 0;
-}
-
 bool oc_commands_is_hello(const char *name) {
     return strcmp(name, "hello") == 0 || strcmp(name, "isMaster") == 0 || strcmp(name, "ismaster") == 0;
 }
@@ -250,9 +243,6 @@ bool oc_commands_run(oc_call *call, const char **name) {
         if (strcmp(asked, commands[i].name) != 0)
             continue;
         *name = commands[i].name;
-        if (commands[i].admin_only && !is_admin(call->message))
-            return oc_wire_fail(call->error, OC_CODE_UNAUTHORIZED, "%s may only be run against the admin database",
-                                commands[i].name);
         return commands[i].run(call);
     }
     *name = "(unknown)";

@@ -116,8 +116,14 @@ static void wait_at_most(oc_connection *c, uint64_t milliseconds) {
     uv_timer_start(&c->timer, on_timer, milliseconds, 0);
 }
 
-static void set_in_use(oc_connection *c, int change) {
-    atomic_fetch_add(&c->loop->server->in_use, change);
+static void begin_use(oc_connection *c) {
+    atomic_fetch_add(&c->loop->server->in_use, 1);
+}
+
+/* Idleness is counted from here, so the time is set first: who sees nothing in use sees it too. */
+static void end_use(oc_connection *c) {
+    oc_loop_touch(c->loop);
+    atomic_fetch_sub(&c->loop->server->in_use, 1);
 }
 
 /* The reply is out: what the connection does next. */
@@ -129,9 +135,9 @@ static void go_on(oc_connection *c) {
         if (uv_fileno((uv_handle_t *)&c->tcp, &fd) == 0)
             shutdown(fd, SHUT_WR);
         wait_at_most(c, LINGER_MS);
-    } else if (c->wait.active) {
+    } else if (c->wait.active && !c->ended) {
         c->state = OC_WAITING;
-        set_in_use(c, 1);
+        begin_use(c);
         wait_at_most(c, c->loop->draining ? 0 : (uint64_t)c->wait.milliseconds);
     } else {
         c->state = OC_READING;
@@ -186,6 +192,8 @@ static void send_reply(oc_connection *c, oc_exchange *x) {
 static void finish(oc_connection *c, oc_exchange *x) {
     count(c, x);
     c->wait = x->wait;
+    if (x->output && c->wait.active)
+        c->wait.response_to = x->reply_id; /* In a stream each reply answers the one before it. */
     send_reply(c, x);
 }
 
@@ -221,8 +229,7 @@ static void on_worked(uv_work_t *work, int status) {
     (void)status;
     oc_exchange *x = work->data;
     oc_connection *c = x->connection;
-    oc_loop_touch(c->loop);
-    set_in_use(c, -1);
+    end_use(c);
     if (c->state == OC_CLOSING) {
         oc_loop_return(c->loop, x);
     } else {
@@ -256,7 +263,7 @@ static void answer_in_pool(oc_connection *c, oc_exchange *x, const uint8_t *mess
     uv_timer_stop(&c->timer);
     c->state = OC_WORKING;
     c->references++;
-    set_in_use(c, 1);
+    begin_use(c);
     x->work.data = x;
     uv_queue_work(&c->loop->uv, &x->work, on_work, on_worked);
 }
@@ -317,14 +324,14 @@ static void carry_on(oc_connection *c) {
 
 /* A hello's wait is over. */
 static void end_wait(oc_connection *c) {
-    set_in_use(c, -1);
+    end_use(c);
     c->state = OC_READING;
     oc_exchange *x = take_exchange(c);
     if (!x)
         return;
     bool more = c->wait.stream && !c->loop->draining;
     oc_exchange_run_hello(x, &c->wait, more);
-    c->wait.response_to = x->reply_id; /* In a stream each reply answers the one before it. */
+    c->wait.response_to = x->reply_id;
     c->wait.active = more;
     send_reply(c, x);
     carry_on(c);
@@ -384,6 +391,13 @@ static void on_read(uv_stream_t *stream, ssize_t len, const uv_buf_t *buffer) {
     }
 }
 
+static void resume_reading(oc_connection *c) {
+    if (!c->paused)
+        return;
+    c->paused = false;
+    uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
+}
+
 /* Reads on, into memory for the whole of a message that has begun. */
 static void expect_more(oc_connection *c) {
     size_t needed;
@@ -396,10 +410,7 @@ static void expect_more(oc_connection *c) {
         if (!uv_is_active((uv_handle_t *)&c->timer))
             wait_at_most(c, STALLED_MS);
     }
-    if (c->paused) {
-        c->paused = false;
-        uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read);
-    }
+    resume_reading(c);
 }
 
 void oc_connection_settle(oc_connection *c) {
@@ -407,6 +418,8 @@ void oc_connection_settle(oc_connection *c) {
         close_now(c);
     } else if (c->state == OC_READING) {
         expect_more(c);
+    } else if (c->state == OC_LINGERING) {
+        resume_reading(c); /* Closed over unread bytes, the socket would take the error reply back. */
     } else if (c->in.len >= BACKLOG_MAX && !c->paused && c->state != OC_CLOSING) {
         c->paused = true;
         uv_read_stop((uv_stream_t *)&c->tcp);
@@ -440,7 +453,7 @@ static void close_now(oc_connection *c) {
     if (c->state == OC_CLOSING)
         return;
     if (c->state == OC_WAITING)
-        set_in_use(c, -1);
+        end_use(c);
     c->state = OC_CLOSING;
     atomic_fetch_sub(&c->loop->server->connections_open, 1);
     log_connection(c, 22944, "Connection ended");

@@ -26,8 +26,11 @@ typedef struct plan {
     size_t error_size;
 } plan;
 
+/* Leaves errno as it is, for open_entry. */
 static oc_exit fail(plan *p, oc_exit code, const char *what, const char *address) {
+    int why = errno;
     snprintf(p->error, p->error_size, "cannot listen on %s: %s", address, what);
+    errno = why;
     return code;
 }
 

@@ -98,7 +98,7 @@ static int run(daemon_state *d) {
 int main(int argc, char **argv) {
     static daemon_state d;
     if (!oc_config_parse(&d.config, argc, argv, d.error, sizeof d.error)) {
-        fprintf(stderr, "opencryptd: %s\n", d.error);
+        oc_process_report(OC_EXIT_OPTION, d.error);
         return OC_EXIT_OPTION;
     }
     if (d.config.help) {

@@ -40,6 +40,14 @@ static int lock_path(const char *path) {
     }
 }
 
+static int discard(int fd, const char *path) {
+    int why = errno;
+    unlink(path);
+    close(fd);
+    errno = why;
+    return -1;
+}
+
 static int write_locked(const char *path, int port) {
     char text[64];
     int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
@@ -48,8 +56,7 @@ static int write_locked(const char *path, int port) {
     int len = snprintf(text, sizeof text, "{\"port\":%d,\"pid\":%ld}\n", port, (long)getpid());
     if (flock(fd, LOCK_EX | LOCK_NB) == 0 && write(fd, text, (size_t)len) == len)
         return fd;
-    unlink(path);
-    return close_keeping_errno(fd);
+    return discard(fd, path);
 }
 
 bool oc_pidfile_create(oc_pidfile *pidfile, const char *path, int port) {
@@ -63,6 +70,8 @@ bool oc_pidfile_create(oc_pidfile *pidfile, const char *path, int port) {
         pidfile->fd = write_locked(beside, port);
         if (pidfile->fd >= 0 && rename(beside, path) == 0)
             pidfile->path = path;
+        else if (pidfile->fd >= 0)
+            discard(pidfile->fd, beside);
         close_keeping_errno(lock);
     }
     free(beside);

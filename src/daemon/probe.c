@@ -9,10 +9,10 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { TIMEOUT_MS = 300, REPLY_MAX = 64 * 1024 };
+enum { TIMEOUT_SECONDS = 1, REPLY_MAX = 64 * 1024 };
 
 static int connect_to(const struct sockaddr *address, socklen_t len) {
-    struct timeval limit = {.tv_usec = TIMEOUT_MS * 1000};
+    struct timeval limit = {.tv_sec = TIMEOUT_SECONDS};
     int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;

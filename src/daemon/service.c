@@ -31,7 +31,9 @@ static void on_retry(uv_timer_t *timer) {
 
 /* Clients wait in the queue of the socket until files are free again. */
 static void pause_accepting(oc_service *service) {
-    oc_log(OC_LOG_WARNING, "NETWORK", 7800011, "listener", "Out of file descriptors, new connections wait");
+    if (!service->starved)
+        oc_log(OC_LOG_WARNING, "NETWORK", 7800011, "listener", "Out of file descriptors, new connections wait");
+    service->starved = true;
     set_accepting(service, false);
     uv_timer_start(&service->retry, on_retry, RETRY_MS, 0);
 }
@@ -57,24 +59,26 @@ static void deal_out(oc_service *service, int fd) {
     service->next_loop = (service->next_loop + 1) % server->loop_count;
 }
 
-static void accept_all(oc_service *service, int listener) {
+/* Whoever waits in the queue of the socket; false if files ran out over it. */
+static bool accept_all(oc_service *service, int listener) {
     while (true) {
         int fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0)
+        if (fd >= 0) {
+            service->starved = false;
             deal_out(service, fd);
-        else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            pause_accepting(service);
-            return;
-        } else if (errno != EINTR && errno != ECONNABORTED)
-            return;
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
+            return false;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return true;
+        }
     }
 }
 
 static void on_acceptable(uv_poll_t *poll, int status, int events) {
     (void)events;
     oc_service *service = poll->data;
-    if (status == 0)
-        accept_all(service, service->listeners->of[poll - service->polls].fd);
+    if (status == 0 && !accept_all(service, service->listeners->of[poll - service->polls].fd))
+        pause_accepting(service);
 }
 
 /* ---- ending ---- */
@@ -120,6 +124,9 @@ static void on_ended(uv_async_t *ended) {
     for (size_t i = 0; i < service->server->loop_count; i++)
         if (!atomic_load(&service->server->loops[i].has_ended))
             return;
+    /* Before the handles go: a thread may be about to send `ended`. */
+    for (size_t i = 0; i < service->server->loop_count; i++)
+        oc_loop_join(&service->server->loops[i]);
     for (size_t i = 0; i < OC_SIGNALS; i++)
         close_handle(&service->signals[i]);
     close_handle(&service->idle);
@@ -151,9 +158,9 @@ static void on_idle(uv_timer_t *timer) {
     oc_service *service = timer->data;
     uint64_t limit = (uint64_t)service->server->config->idle_seconds * 1000;
     uint64_t now = uv_now(&service->main);
-    uint64_t last = atomic_load(&service->server->last_use);
-    if (atomic_load(&service->server->in_use) > 0)
-        last = now;
+    /* In this order: what is no longer in use has left its time behind. */
+    bool in_use = atomic_load(&service->server->in_use) > 0;
+    uint64_t last = in_use ? now : atomic_load(&service->server->last_use);
     uint64_t quiet = now > last ? now - last : 0;
     if (quiet >= limit) {
         oc_log(OC_LOG_INFO, "CONTROL", 7800014, "main", "No message for idleShutdownTimeoutSecs, ending");
@@ -214,8 +221,6 @@ bool oc_service_start(oc_service *service, oc_server *server, oc_listeners *list
 
 void oc_service_run(oc_service *service) {
     uv_run(&service->main, UV_RUN_DEFAULT);
-    for (size_t i = 0; i < service->server->loop_count; i++)
-        oc_loop_join(&service->server->loops[i]);
     free(service->server->loops);
     uv_loop_close(&service->main);
 }

@@ -25,7 +25,8 @@ typedef struct oc_service {
     uv_timer_t deadline; /* the end of patience with requests in flight */
     uv_async_t ended;    /* from a loop */
     size_t next_loop;
-    bool draining, full;
+    bool draining;
+    bool full, starved; /* no more connections, or files; said once, until it has passed */
 } oc_service;
 
 /* Starts the loops. False: out of memory or threads. */

@@ -43,7 +43,6 @@ enum {
     X(INTERNAL, 1, "InternalError")                                                                                    \
     X(BAD_VALUE, 2, "BadValue")                                                                                        \
     X(FAILED_TO_PARSE, 9, "FailedToParse")                                                                             \
-    X(UNAUTHORIZED, 13, "Unauthorized")                                                                                \
     X(TYPE_MISMATCH, 14, "TypeMismatch")                                                                               \
     X(PROTOCOL, 17, "ProtocolError")                                                                                   \
     X(INVALID_BSON, 22, "InvalidBSON")                                                                                 \

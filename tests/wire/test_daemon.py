@@ -239,7 +239,8 @@ class Daemon:
     def lines(self):
         try:
             with open(self.log_path, encoding="utf-8") as file:
-                return [json.loads(line) for line in file.read().splitlines()]
+                whole = file.read().rpartition("\n")[0]  # the last line may not be all there yet
+                return [json.loads(line) for line in whole.splitlines()]
         except FileNotFoundError:
             return []
 
@@ -264,6 +265,14 @@ class Daemon:
     def end(self, number=signal.SIGTERM, seconds=20):
         self.process.send_signal(number)
         return self.process.wait(seconds)
+
+
+def eventually(check, seconds=20):
+    """The first result of `check` that is true, or the last one when time is up."""
+    end = time.monotonic() + seconds
+    while not (result := check()) and time.monotonic() < end:
+        time.sleep(0.02)
+    return result
 
 
 class WithDaemon(unittest.TestCase):
@@ -361,7 +370,7 @@ class Handshake(WithDaemon):
             command = self.awaitable(300, client)
             start = time.monotonic()
             self.check_hello(client.run(command))
-            self.assertGreaterEqual(time.monotonic() - start, 0.29)
+            self.assertGreaterEqual(time.monotonic() - start, 0.25)
             self.check_pong(client)
 
     def test_hello_with_an_old_version_answers_at_once(self):
@@ -369,6 +378,14 @@ class Handshake(WithDaemon):
             command = self.awaitable(60000, client)
             command["topologyVersion"]["processId"] = Oid(b"x" * 12)
             self.check_hello(client.run(command))
+
+    def test_a_stream_from_an_old_version_starts_at_once(self):
+        with self.client() as client:
+            command = self.awaitable(100, client)
+            command["topologyVersion"]["processId"] = Oid(b"x" * 12)
+            one = client.ask(op_msg(command, EXHAUST, request_id=900))
+            self.assertEqual((one.response_to, one.flags & MORE_TO_COME), (900, MORE_TO_COME))
+            self.assertEqual(client.receive().response_to, one.request_id)
 
     def test_requests_behind_a_waiting_hello_wait(self):
         with self.client() as client:
@@ -728,7 +745,7 @@ class Loaded(WithDaemon):
         large = op_msg(body)
         self.assertGreater(len(large), 47000000)
         with self.client() as busy, self.client() as other:
-            delays, done = [], threading.Event()
+            delays, done, begun = [], threading.Event(), time.monotonic()
 
             def ping():
                 while not done.is_set():
@@ -746,12 +763,13 @@ class Loaded(WithDaemon):
                 got += len(busy.socket.recv(1 << 20))
             done.set()
             thread.join()
+            total = time.monotonic() - begun
             delays.sort()
             print(f"\n  ping beside a 48 MB insert: {len(delays)} pings, median {delays[len(delays) // 2] * 1e3:.2f} ms, "
                   f"worst {delays[-1] * 1e3:.2f} ms", file=sys.stderr)
             self.assertGreater(len(delays), 5)
-            # A loop that worked on the insert itself would stand still for its whole time.
-            self.assertLess(delays[len(delays) // 2], 0.010)
+            # A loop that worked on the insert itself would stand still for much of the time; a busy machine is slow at all.
+            self.assertLess(delays[len(delays) // 2], max(0.010, total / 20))
 
     def test_a_message_of_exactly_the_limit_is_taken(self):
         with self.client() as client:
@@ -768,11 +786,12 @@ class Loaded(WithDaemon):
             data = op_msg(with_schema({"insert": "c", "documents": [{"a": "x" * 1000000}] * 20}))
             for _ in range(3):
                 self.assertEqual(client.ask(data).document["ok"], 1.0)
-            time.sleep(0.3)
+            limit = 8 << 20
+            eventually(lambda: SANITIZED or resident() - before < limit)
             grown = resident() - before
             print(f"\n  resident after three 20 MB inserts: {grown / 1024:+.0f} KiB", file=sys.stderr)
             if not SANITIZED:
-                self.assertLess(grown, 8 << 20)
+                self.assertLess(grown, limit)
 
     def test_idle_connections_are_small(self):
         count = 1000
@@ -799,16 +818,15 @@ class Limits(unittest.TestCase):
             with daemon.client() as three:
                 self.assertTrue(three.is_closed())
             one.socket.close()
-            for _ in range(100):
-                with daemon.client() as again:
-                    try:
-                        self.assertEqual(again.run({"ping": 1})["ok"], 1.0)
-                        break
-                    except (EOFError, ConnectionError):
-                        time.sleep(0.02)
-            else:
-                self.fail("no room after a client left")
+            self.assertTrue(eventually(lambda: self.is_let_in(daemon)), "no room after a client left")
 
+    @staticmethod
+    def is_let_in(daemon):
+        with daemon.client() as client:
+            try:
+                return client.run({"ping": 1})["ok"] == 1.0
+            except (EOFError, ConnectionError):
+                return False
 
     def test_out_of_files_new_clients_wait(self):
         def limit():
@@ -829,6 +847,19 @@ class Limits(unittest.TestCase):
                 self.assertEqual(client.run({"ping": 1})["ok"], 1.0)
                 client.socket.close()
             self.assertEqual(daemon.end(), 0)
+            said = [line for line in daemon.lines() if line["msg"].startswith("Out of file descriptors")]
+            self.assertLess(len(said), 10)
+
+    def test_it_ends_while_out_of_files(self):
+        def limit():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60))
+
+        with Daemon(preexec_fn=limit) as daemon:
+            clients = [daemon.client() for _ in range(100)]
+            daemon.wait_for_line("Out of file descriptors, new connections wait")
+            self.assertEqual(daemon.end(), 0)
+            for client in clients:
+                client.socket.close()
 
     def test_a_half_sent_message_is_given_up(self):
         with Daemon() as daemon, daemon.client(timeout=60) as client, daemon.client() as idle:
@@ -857,7 +888,7 @@ class Limits(unittest.TestCase):
 
 
 class Lifecycle(unittest.TestCase):
-    def run_once(self, *options, seconds=20):
+    def run_once(self, *options, seconds=60):
         done = subprocess.run([OPENCRYPTD, *options], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds)
         return done.returncode, done.stdout, done.stderr
 
@@ -874,8 +905,8 @@ class Lifecycle(unittest.TestCase):
     def test_a_bad_option_is_exit_2_with_a_suggestion(self):
         for option, suggestion in (("--prot=1", "--port"), ("--idleShutdownTimeoutSec", "--idleShutdownTimeoutSecs"),
                                    ("--logPath=/x", "--logpath"), ("--bindip", "--bind_ip")):
-            code, _, err = self.run_once(option)
-            self.assertEqual(code, 2)
+            code, out, err = self.run_once(option)
+            self.assertEqual((code, json.loads(out)["attr"]["exitCode"]), (2, 2))
             self.assertIn(f"did you mean '{suggestion}'", err)
         for bad in (("--port",), ("--port=x",), ("--port", "70000"), ("--quiet=1",), ("stray",), ("-x",), ("--",),
                     ("--idleShutdownTimeoutSecs=-1",)):
@@ -903,16 +934,15 @@ class Lifecycle(unittest.TestCase):
             self.assertEqual(client.run({"ping": 1})["ok"], 1.0)
 
     def test_idle_shutdown(self):
-        with Daemon("--idleShutdownTimeoutSecs", "30", "--idleShutdownTimeoutSecs=1") as daemon:
+        with Daemon("--idleShutdownTimeoutSecs", "30", "--idleShutdownTimeoutSecs=2") as daemon:
             with daemon.client() as client:
-                start = time.monotonic()
                 for _ in range(8):  # messages of any client count
-                    time.sleep(0.25)
+                    time.sleep(0.4)
+                    last = time.monotonic()
                     self.assertEqual(client.run({"hello": 1})["ok"], 1.0)
-                last = time.monotonic()
-                self.assertEqual(daemon.process.wait(10), 0)
-                self.assertGreater(time.monotonic() - start, 2.9)
-                self.assertLess(time.monotonic() - last, 4)
+                self.assertEqual(daemon.process.wait(20), 0)
+                self.assertGreater(time.monotonic() - last, 1.9)
+                self.assertLess(time.monotonic() - last, 15)
                 self.assertTrue(client.is_closed())
 
     def test_a_waiting_hello_is_use(self):
@@ -920,8 +950,10 @@ class Lifecycle(unittest.TestCase):
             version = client.run({"hello": 1})["topologyVersion"]
             start = time.monotonic()
             client.run({"hello": 1, "topologyVersion": version, "maxAwaitTimeMS": 2500})
-            self.assertGreaterEqual(time.monotonic() - start, 2.4)
-            self.assertEqual(daemon.process.wait(10), 0)
+            end = time.monotonic()
+            self.assertGreaterEqual(end - start, 2)
+            self.assertEqual(daemon.process.wait(20), 0)
+            self.assertGreater(time.monotonic() - end, 0.7)  # idleness is counted from the end of the wait
 
     def test_sigterm_ends_waiting_hellos_early(self):
         with Daemon() as daemon, daemon.client() as one, daemon.client() as stream:
@@ -935,13 +967,13 @@ class Lifecycle(unittest.TestCase):
             self.assertEqual(one.receive().document["ok"], 1.0)
             self.assertEqual(stream.receive().flags & MORE_TO_COME, 0)
             self.assertEqual(daemon.process.wait(10), 0)
-            self.assertLess(time.monotonic() - start, 3)
+            self.assertLess(time.monotonic() - start, 4.5)
 
     def test_sigterm_finishes_requests_in_flight(self):
         for number in (signal.SIGTERM, signal.SIGINT):
             with Daemon() as daemon, daemon.client() as client, daemon.client() as idle:
                 self.assertEqual(idle.run({"ping": 1})["ok"], 1.0)
-                data = op_msg(with_schema({"insert": "c", "documents": [{"a": "x" * 1000000}] * 20}))
+                data = op_msg(with_schema({"insert": "c", "documents": [{"a": "x" * 1000000}] * 5}))
                 client.send(data[:-1])  # all but the last byte has been sent when the signal comes
                 daemon.process.send_signal(number)
                 daemon.wait_for_line("Received signal, finishing requests in flight")
@@ -960,7 +992,7 @@ class Lifecycle(unittest.TestCase):
             start = time.monotonic()
             self.assertEqual(daemon.end(), 0)
             self.assertGreater(time.monotonic() - start, 4)
-            self.assertLess(time.monotonic() - start, 8)
+            self.assertLess(time.monotonic() - start, 15)
 
     def test_a_second_sigterm_ends_at_once(self):
         with Daemon() as daemon, daemon.client() as client:
@@ -970,7 +1002,7 @@ class Lifecycle(unittest.TestCase):
             daemon.process.send_signal(signal.SIGTERM)
             daemon.wait_for_line("Received signal, finishing requests in flight")
             self.assertEqual(daemon.end(), 0)
-            self.assertLess(time.monotonic() - start, 3)
+            self.assertLess(time.monotonic() - start, 4.5)  # it would wait 5 s for the rest of the message
 
     def test_the_pid_file(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -999,6 +1031,7 @@ class Lifecycle(unittest.TestCase):
                     time.sleep(0.01)
                 alive = [p for p in processes if p.poll() is None]
                 self.assertEqual(len(alive), 1)
+                eventually(lambda: os.path.getsize(path))  # the others may have ended before the winner has written
                 with open(path, encoding="utf-8") as file:
                     self.assertEqual(json.load(file)["pid"], alive[0].pid)
             finally:
@@ -1037,13 +1070,12 @@ class Lifecycle(unittest.TestCase):
             with Daemon() as daemon:
                 os.rename(daemon.log_path, daemon.log_path + ".old")
                 daemon.process.send_signal(number)
-                for _ in range(200):
-                    with daemon.client() as client:
-                        self.assertEqual(client.run({"ping": 1})["ok"], 1.0)
-                    if daemon.lines():
-                        break
-                    time.sleep(0.01)
-                self.assertTrue(daemon.lines())
+                self.assertTrue(eventually(lambda: self.pings(daemon) and daemon.lines()))
+
+    def pings(self, daemon):
+        with daemon.client() as client:
+            self.assertEqual(client.run({"ping": 1})["ok"], 1.0)
+        return True
 
     def test_an_old_log_is_moved_aside_unless_appending(self):
         with tempfile.TemporaryDirectory() as folder:
@@ -1153,8 +1185,8 @@ class Lifecycle(unittest.TestCase):
                 for byte in data:
                     client.send(bytes([byte]))
                 client.receive()
-                time.sleep(0.3)
-                try:
+                try:  # large buffers are wiped in the pool, after the reply
+                    eventually(lambda: not self.search_memory(daemon.process.pid, marker.encode()))
                     found = self.search_memory(daemon.process.pid, marker.encode())
                 except PermissionError:
                     self.skipTest("may not read the memory of the process")

@@ -1,0 +1,63 @@
+/* oc_seeds CASES TARGET FOLDER: writes the commands of the cases as seeds for a fuzzer. */
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cases.h"
+
+typedef struct seeds {
+    const char *target, *folder;
+    size_t count;
+} seeds;
+
+static void write_seed(seeds *s, const void *head, size_t head_len, const uint8_t *bytes, size_t len) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/case-%zu", s->folder, s->count++);
+    FILE *file = fopen(path, "wb");
+    if (!file) {
+        perror(path);
+        exit(1);
+    }
+    fwrite(head, 1, head_len, file);
+    fwrite(bytes, 1, len, file);
+    fclose(file);
+}
+
+static void seed_schema(seeds *s, const bson_t *command) {
+    bson_iter_t it;
+    uint32_t len;
+    const uint8_t *bytes;
+    if (!bson_iter_init_find(&it, command, "jsonSchema") || !BSON_ITER_HOLDS_DOCUMENT(&it))
+        return;
+    bson_iter_document(&it, &len, &bytes);
+    write_seed(s, "\1", 1, bytes, len);
+}
+
+/* An OP_MSG with one section of kind 0. */
+static void seed_wire(seeds *s, const bson_t *command) {
+    uint32_t header[5] = {21 + command->len, 1, 0, 2013, 0};
+    uint8_t head[21] = {0};
+    memcpy(head, header, sizeof header);
+    write_seed(s, head, sizeof head, bson_get_data(command), command->len);
+}
+
+static void seed(const oc_case *c, void *data) {
+    seeds *s = data;
+    if (strcmp(s->target, "schema") == 0)
+        seed_schema(s, c->command);
+    else if (strcmp(s->target, "wire") == 0)
+        seed_wire(s, c->command);
+    else
+        write_seed(s, "", 0, bson_get_data(c->command), c->command->len);
+}
+
+int main(int argc, char **argv) {
+    if (argc != 4) {
+        fprintf(stderr, "usage: oc_seeds CASES analyze|schema|wire FOLDER\n");
+        return 2;
+    }
+    seeds s = {argv[2], argv[3], 0};
+    oc_cases_each(argv[1], seed, &s);
+    return 0;
+}

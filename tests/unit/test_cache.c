@@ -1,0 +1,120 @@
+/* The schema cache: shared between threads, bounded, and never keeping what does not compile. */
+
+#include "unit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <bson/bson.h>
+
+#include "cache.h"
+#include "opencrypt.h"
+
+static bson_t *schema_of(int n) {
+    char text[512];
+    bson_error_t error;
+    snprintf(
+        text, sizeof text,
+        "{\"bsonType\": \"object\", \"properties\": {\"f%d\": {\"encrypt\": {\"bsonType\": \"string\", \"algorithm\": "
+        "\"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\", \"keyId\": [{\"$binary\": {\"base64\": "
+        "\"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}]}}}}",
+        n);
+    bson_t *doc = bson_new_from_json((const uint8_t *)text, -1, &error);
+    assert_non_null(doc);
+    return doc;
+}
+
+static const oc_tree *get(oc_cache *cache, oc_schema_kind kind, const bson_t *schema) {
+    oc_error error = {.rule = OC_NONE};
+    return oc_cache_get(cache, kind, bson_get_data(schema), schema->len, &error);
+}
+
+static void a_known_schema_is_not_compiled_again(void **state) {
+    oc_cache *cache = oc_cache_new();
+    bson_t *schema = schema_of(1);
+    oc_cache_stats stats;
+    (void)state;
+    const oc_tree *first = get(cache, OC_CSFLE_LOCAL, schema);
+    assert_ptr_equal(first, get(cache, OC_CSFLE_LOCAL, schema));
+    const oc_tree *remote = get(cache, OC_CSFLE_REMOTE, schema);
+    assert_ptr_not_equal(first, remote);
+    oc_cache_stats_get(cache, &stats);
+    assert_int_equal(stats.hits, 1);
+    assert_int_equal(stats.misses, 2);
+    assert_int_equal(stats.count, 2);
+    oc_cache_release(cache, first);
+    oc_cache_release(cache, first);
+    oc_cache_release(cache, remote);
+    oc_cache_free(cache);
+    bson_destroy(schema);
+}
+
+static void the_cache_is_bounded_and_trees_in_use_stay(void **state) {
+    oc_cache *cache = oc_cache_new();
+    oc_cache_stats stats;
+    bson_t *held_schema = schema_of(0);
+    (void)state;
+    const oc_tree *held = get(cache, OC_CSFLE_LOCAL, held_schema);
+    for (int i = 1; i < 3000; i++) {
+        bson_t *schema = schema_of(i);
+        oc_cache_release(cache, get(cache, OC_CSFLE_LOCAL, schema));
+        bson_destroy(schema);
+    }
+    oc_cache_stats_get(cache, &stats);
+    assert_in_range(stats.count, 1, 1024);
+    assert_true(oc_tree_encrypts(held));
+    assert_int_equal(held->root->children.count, 1);
+    const oc_tree *again = get(cache, OC_CSFLE_LOCAL, held_schema);
+    assert_ptr_not_equal(held, again);
+    oc_cache_release(cache, held);
+    oc_cache_release(cache, again);
+    oc_cache_free(cache);
+    bson_destroy(held_schema);
+}
+
+static void what_does_not_compile_is_not_kept(void **state) {
+    oc_cache *cache = oc_cache_new();
+    bson_t *bad = bson_new_from_json((const uint8_t *)"{\"encrypt\": {}}", -1, NULL);
+    oc_cache_stats stats;
+    (void)state;
+    assert_null(get(cache, OC_CSFLE_LOCAL, bad));
+    oc_cache_stats_get(cache, &stats);
+    assert_int_equal(stats.count, 0);
+    oc_cache_free(cache);
+    bson_destroy(bad);
+}
+
+/* Threads that share few schemas and many, so that entries are found, made twice and evicted at the same time. */
+static void *use_cache(void *data) {
+    for (int i = 0; i < 3000; i++) {
+        bson_t *schema = schema_of(i % 7 ? i % 5 : i);
+        const oc_tree *tree = get(data, OC_CSFLE_LOCAL, schema);
+        assert_true(tree && oc_tree_encrypts(tree));
+        oc_cache_release(data, tree);
+        bson_destroy(schema);
+    }
+    return NULL;
+}
+
+static void threads_share_the_cache(void **state) {
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    oc_cache *cache = oc_cache_new();
+    (void)state;
+    for (int i = 0; i < THREADS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, use_cache, cache), 0);
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    oc_cache_free(cache);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_known_schema_is_not_compiled_again),
+        cmocka_unit_test(the_cache_is_bounded_and_trees_in_use_stay),
+        cmocka_unit_test(what_does_not_compile_is_not_kept),
+        cmocka_unit_test(threads_share_the_cache),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
