@@ -74,6 +74,7 @@ typedef struct projected {
     oc_analysis *a;
     const oc_node *node; /* the tree that the names are looked up in */
     const oc_path *up;
+    bool below; /* an encrypted field is on the way */
 } projected;
 
 static bool projection_fields(projected *p, const uint8_t *doc);
@@ -84,10 +85,10 @@ static bool fail_expression(oc_analysis *a, const oc_path *path, const char *op)
         "Expressions in a projection are not supported yet where a schema of the request encrypts something");
 }
 
-static bool plain_only(oc_analysis *a, const oc_answer *at, const oc_path *path, const char *op) {
-    if (at->position == OC_AT_PLAIN)
+static bool plain_only(projected *p, const oc_answer *at, const oc_path *path, const char *op) {
+    if (at->position == OC_AT_PLAIN && !p->below)
         return true;
-    return oc_fail(a->error, OC_PROJECTION, path, op, "include the whole field, and cut it in the application",
+    return oc_fail(p->a->error, OC_PROJECTION, path, op, "include the whole field, and cut it in the application",
                    "%s in a projection is not allowed on an encrypted field, nor on one above or below it", op);
 }
 
@@ -97,17 +98,18 @@ static bool projection_operator(projected *p, const oc_elem *e, const oc_answer 
     if (oc_str_is(op.name, "$meta"))
         return true;
     if (oc_str_is(op.name, "$slice"))
-        return plain_only(p->a, at, path, "$slice");
+        return plain_only(p, at, path, "$slice");
     if (!oc_str_is(op.name, "$elemMatch"))
         return fail_expression(p->a, path, oc_name(op.name).text);
     if (op.type != OC_DOCUMENT)
         return oc_fail(p->a->error, OC_COMMAND_SHAPE, path, "$elemMatch", NULL, "$elemMatch must be an object");
-    return plain_only(p->a, at, path, "$elemMatch") && oc_filter_plain(p->a, &op);
+    return plain_only(p, at, path, "$elemMatch") && oc_filter_plain(p->a, &op);
 }
 
 /* {a: {b: 1}} means {"a.b": 1}. Below an encrypted field there is nothing to look up, and nothing to leak. */
 static bool projection_object(projected *p, const oc_elem *e, const oc_answer *at, const oc_path *path) {
-    projected inner = {p->a, at->position == OC_AT_ABOVE ? at->node : &oc_plain_node, path};
+    bool below = p->below || at->position == OC_AT_ENCRYPTED || at->position == OC_AT_BELOW;
+    projected inner = {p->a, at->position == OC_AT_ABOVE ? at->node : &oc_plain_node, path, below};
     if (oc_is_operator_object(e))
         return projection_operator(p, e, at, path);
     return projection_fields(&inner, e->value);
@@ -126,7 +128,7 @@ static bool projection_field(projected *p, const oc_elem *e) {
         name.n -= 2;
     if (!oc_node_lookup(p->node, name, &p->a->lookup, &at))
         return false;
-    if (positional && !plain_only(p->a, &at, &path, "$"))
+    if (positional && !plain_only(p, &at, &path, "$"))
         return false;
     if (e->type == OC_DOCUMENT)
         return projection_object(p, e, &at, &path);
@@ -145,6 +147,6 @@ static bool projection_fields(projected *p, const uint8_t *doc) {
 bool oc_projection(oc_analysis *a, const oc_elem *projection) {
     if (oc_is_absent(projection))
         return true;
-    projected p = {a, a->root, NULL};
+    projected p = {a, a->root, NULL, false};
     return is_object(a, projection) && projection_fields(&p, projection->value);
 }

@@ -41,6 +41,7 @@ static const oc_match_operator operators[] = {
     {"$regex",         REFUSE,          PASS,            PASS},
     {"$size",          REFUSE,          PASS,            PASS},
     {"$type",          REFUSE,          PASS,            PASS},
+    {"$uniqueDocs",    REFUSE,          REFUSE,          PASS},
     {"$within",        REFUSE,          REFUSE,          PASS},
     /* clang-format on */
 };

@@ -219,6 +219,10 @@ static bool check_combination(oc_analysis *a, const oc_sources *s) {
     if (single && (map || qe))
         return oc_fail(a->error, OC_SCHEMA_SOURCE, NULL, a->command, one_source,
                        "The command has more than one kind of schema");
+    if (s->is_remote.e.start && single && s->is_remote.inner != s->json_schema.inner)
+        return oc_fail(a->error, OC_FIELD_DUPLICATE, NULL, "isRemoteSchema",
+                       "put the schema beside or inside the explained command, not both",
+                       "BSON field 'isRemoteSchema' does not stand beside 'jsonSchema'");
     if (s->is_remote.e.start && !single)
         return oc_fail(a->error, OC_SCHEMA_SOURCE, NULL, "isRemoteSchema", "it belongs to jsonSchema",
                        "isRemoteSchema without jsonSchema");
