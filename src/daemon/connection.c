@@ -11,7 +11,7 @@
 enum {
     BACKLOG_MAX = 64 * 1024, /* bytes kept while a request is in work; the socket is not read beyond */
     READ_MAX = 64 * 1024,    /* at once, so that a long message does not hold up the loop */
-    STALLED_MS = 30 * 1000,  /* for a message to arrive whole, and for a reply to be taken */
+    STALLED_MS = 30 * 1000,  /* for a message to arrive whole, and for the client to take more of a reply */
     LINGER_MS = 1000,
 };
 
@@ -168,7 +168,15 @@ static void write_rest(oc_connection *c, oc_exchange *x, size_t done) {
         close_now(c);
         return;
     }
+    c->unsent = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
     wait_at_most(c, STALLED_MS);
+}
+
+/* A slow reader may take its time as long as it reads. */
+static bool has_taken_more(oc_connection *c) {
+    size_t before = c->unsent;
+    c->unsent = uv_stream_get_write_queue_size((uv_stream_t *)&c->tcp);
+    return c->unsent < before;
 }
 
 /* Sends what the exchange has and gives the exchange back, now or when the socket has taken it. */
@@ -343,6 +351,8 @@ static void on_timer(uv_timer_t *timer) {
     oc_connection *c = timer->data;
     if (c->state == OC_WAITING)
         end_wait(c);
+    else if (c->state == OC_WRITING && has_taken_more(c))
+        wait_at_most(c, STALLED_MS);
     else
         close_now(c);
 }

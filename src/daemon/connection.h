@@ -48,6 +48,7 @@ typedef struct oc_connection {
     bool last;   /* after the reply in work the connection ends */
     oc_wait wait;
     oc_input in;
+    size_t unsent; /* of the reply, when the timer last looked */
 } oc_connection;
 
 /* Takes over the socket. */

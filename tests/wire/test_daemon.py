@@ -583,6 +583,7 @@ class Messages(WithDaemon):
             threading.Thread(target=client.send, args=(op_msg(with_schema({"insert": "c", "documents": documents})),)).start()
             time.sleep(0.3)  # the reply does not fit the socket
             head = b"".join(client.receive_bytes(1) for _ in range(2000))
+            client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)  # else it takes half a minute
             rest = client.receive_bytes(struct.unpack_from("<i", head)[0] - 2000)
             self.assertEqual(Reply(head + rest).document["result"]["documents"], documents)
 
