@@ -55,7 +55,7 @@ static void append_schema(bson_t *command, int fields, bool encrypt) {
 }
 
 static void append_field(bson_t *doc, int i) {
-    char name[16], text[16];
+    char name[16], text[32];
     bson_oid_t oid;
     snprintf(name, sizeof name, "f%d", i);
     snprintf(text, sizeof text, "value-%06d", i);
