@@ -537,7 +537,6 @@ static bool gone_within(pid_t pid, int seconds) {
  * finds the pid file of the dead one. */
 static void a_killed_daemon_is_started_again(void **state) {
     oc_child killed, next;
-    bson_t *person = oc_json("{'full_name': '" NAME "', 'ssn': '" SSN "'}");
     if (daemon_child.pid != 0) {
         skip(); /* not the driver's to start */
     }
@@ -545,6 +544,7 @@ static void a_killed_daemon_is_started_again(void **state) {
     assert_true(oc_child_read_pidfile(pidfile, &killed));
     kill(killed.pid, SIGKILL);
     assert_true(gone_within(killed.pid, 30));
+    bson_t *person = oc_json("{'full_name': '" NAME "', 'ssn': '" SSN "'}");
     bool inserted = false;
     for (int tries = 0; tries < 10 && !inserted; tries++) {
         inserted = mongoc_collection_insert_one(people, person, NULL, NULL, NULL);
