@@ -25,7 +25,7 @@ static bool object_above(oc_analysis *a, oc_frame *frame, const oc_elem *e, cons
         return oc_document(a, &inner, node, how);
     if (e->type != OC_ARRAY)
         return true;
-    if (how->use == OC_USE_COMPARED)
+    if (how->use == OC_USE_COMPARED && !how->stored)
         return oc_compared_array(a, e, node, how->path, how->op);
     return fail_array(a, how->path, how->op);
 }

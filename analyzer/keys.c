@@ -92,18 +92,33 @@ static bool plain_only(projected *p, const oc_answer *at, const oc_path *path, c
                    "%s in a projection is not allowed on an encrypted field, nor on one above or below it", op);
 }
 
+/* A count, or [skip, count]. Anything else is the expression $slice, whose operands could read encrypted fields. */
+static bool is_slice(const oc_elem *e) {
+    if (e->type != OC_ARRAY)
+        return oc_is_number(e->type);
+    oc_iter it = oc_bson_iter(e->value);
+    oc_elem member;
+    size_t count = 0;
+    for (; oc_next(&it, &member); count++)
+        if (!oc_is_number(member.type))
+            return false;
+    return count == 2;
+}
+
 static bool projection_operator(projected *p, const oc_elem *e, const oc_answer *at, const oc_path *path) {
     oc_elem op;
-    oc_bson_first(e->value, &op);
+    oc_iter it = oc_bson_iter(e->value);
+    oc_next(&it, &op);
+    /* An object of several operators is none of these forms. */
+    if (it.at < it.end)
+        return fail_expression(p->a, path, oc_name(op.name).text);
     if (oc_str_is(op.name, "$meta"))
         return true;
     if (oc_str_is(op.name, "$slice"))
-        return plain_only(p, at, path, "$slice");
+        return plain_only(p, at, path, "$slice") && (is_slice(&op) || fail_expression(p->a, path, "$slice"));
     if (!oc_str_is(op.name, "$elemMatch"))
         return fail_expression(p->a, path, oc_name(op.name).text);
-    if (op.type != OC_DOCUMENT)
-        return oc_fail(p->a->error, OC_COMMAND_SHAPE, path, "$elemMatch", NULL, "$elemMatch must be an object");
-    return plain_only(p, at, path, "$elemMatch") && oc_filter_plain(p->a, &op);
+    return plain_only(p, at, path, "$elemMatch") && oc_filter_elements(p->a, &op, path);
 }
 
 /* {a: {b: 1}} means {"a.b": 1}. Below an encrypted field there is nothing to look up, and nothing to leak. */

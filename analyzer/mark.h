@@ -14,6 +14,7 @@ typedef struct oc_marking {
     const char *op;          /* the operator that holds the value, for messages; NULL: none */
     const uint8_t *document; /* the document that JSON Pointers are resolved in; NULL: there is none */
     bool as_equality;        /* write {f: v} as {f: {$eq: v}} */
+    bool stored;             /* a comparison whose value an upsert stores */
     bool in_list;            /* an element of $in or $nin */
 } oc_marking;
 

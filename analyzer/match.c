@@ -158,12 +158,13 @@ static bool fail_shape(filter *f, const oc_path *path, const char *op, const cha
 static bool value_above(predicate *p, oc_frame *frame, const oc_elem *e, const char *op) {
     oc_analysis *a = p->f->a;
     oc_frame inner = {.up = frame, .doc = e->value};
-    oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op};
+    bool stored = p->f->upsert && strcmp(op, "$ne") != 0 && strcmp(op, "$nin") != 0;
+    oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op, .stored = stored};
     if (e->type == OC_DOCUMENT)
         return oc_document(a, &inner, p->at.node, &how);
     if (e->type != OC_ARRAY)
         return true;
-    if (p->f->upsert)
+    if (stored)
         return oc_fail(a->error, OC_ARRAY_ABOVE, &p->path, op, "encrypted fields cannot be inside arrays",
                        "An array at this path, which an upsert would store, would violate the schema");
     return oc_compared_array(a, e, p->at.node, &p->path, op);
@@ -199,28 +200,25 @@ static bool negate(predicate *p, oc_frame *frame, const oc_elem *operand) {
         return p->at.position == OC_AT_ENCRYPTED ? fail_refused(p, "$regex") : true;
     if (operand->type != OC_DOCUMENT)
         return fail_shape(p->f, &p->path, "$not", "an object of operators or a regular expression");
-    return predicate_operators(p, &inner);
+    bool upsert = p->f->upsert;
+    p->f->upsert = false; /* what is negated is not stored */
+    bool ok = predicate_operators(p, &inner);
+    p->f->upsert = upsert;
+    return ok;
 }
 
-bool oc_filter_plain(oc_analysis *a, const oc_elem *e) {
+/* What may not stand in any filter may not stand here either. The operand is a filter, or operators on the elements
+ * themselves. */
+bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *path) {
     filter plain = {.a = a, .root = &oc_plain_node};
-    oc_frame frame = {.doc = e->value};
-    return filter_document(&plain, &frame);
-}
-
-/* Elements of a plain array hold nothing encrypted; what may not stand in any filter may not stand here either. The
- * operand is a filter, or operators on the elements themselves. */
-static bool match_elements(predicate *p, const oc_elem *operand) {
-    if (operand->type != OC_DOCUMENT)
-        return fail_shape(p->f, &p->path, "$elemMatch", "an object");
+    oc_frame frame = {.doc = operand->value};
     oc_elem first;
-    bool operators_only =
-        oc_is_operator_object(operand) && oc_bson_first(operand->value, &first) && !find_tree_operator(first.name);
-    if (!operators_only)
-        return oc_filter_plain(p->f->a, operand);
-    filter plain = {.a = p->f->a, .root = &oc_plain_node};
-    predicate inner = {.f = &plain, .at = {OC_AT_PLAIN, &oc_plain_node, {NULL, 0}}, .path = p->path};
-    return predicate_operators(&inner, &(oc_frame){.doc = operand->value});
+    if (operand->type != OC_DOCUMENT)
+        return fail_shape(&plain, path, "$elemMatch", "an object");
+    if (!oc_is_operator_object(operand) || !oc_bson_first(operand->value, &first) || find_tree_operator(first.name))
+        return filter_document(&plain, &frame);
+    predicate inner = {.f = &plain, .at = {OC_AT_PLAIN, &oc_plain_node, {NULL, 0}}, .path = *path};
+    return predicate_operators(&inner, &frame);
 }
 
 static bool match_all(predicate *p, const oc_elem *operand) {
@@ -229,7 +227,8 @@ static bool match_all(predicate *p, const oc_elem *operand) {
     oc_iter it = oc_bson_iter(operand->value);
     oc_elem e, inner;
     while (oc_next(&it, &e))
-        if (e.type == OC_DOCUMENT && oc_bson_find(e.value, "$elemMatch", &inner) && !match_elements(p, &inner))
+        if (e.type == OC_DOCUMENT && oc_bson_find(e.value, "$elemMatch", &inner) &&
+            !oc_filter_elements(p->f->a, &inner, &p->path))
             return false;
     return true;
 }
@@ -251,7 +250,7 @@ static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     case OC_MATCH_BOUND:
         return operand->type == OC_DOCUMENT || operand->type == OC_ARRAY ? fail_refused(p, row->name) : true;
     case OC_MATCH_NOT: return negate(p, frame, operand);
-    case OC_MATCH_ELEMENTS: return match_elements(p, operand);
+    case OC_MATCH_ELEMENTS: return oc_filter_elements(p->f->a, operand, &p->path);
     case OC_MATCH_ALL: return match_all(p, operand);
     }
     return false;
@@ -310,7 +309,11 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
         return fail_unknown(f, e->name);
     switch (row->action) {
     case OC_MATCH_TREE_PASS: return true;
-    case OC_MATCH_TREE_LOGICAL: return filter_list(f, frame, e, row->name);
+    case OC_MATCH_TREE_LOGICAL: {
+        filter inner = *f;
+        inner.upsert = f->upsert && strcmp(row->name, "$nor") != 0; /* what is negated is not stored */
+        return filter_list(&inner, frame, e, row->name);
+    }
     case OC_MATCH_TREE_UNSUPPORTED:
         return oc_fail(f->a->error, OC_OPERATOR_UNSUPPORTED, NULL, row->name,
                        "use a client that does not encrypt automatically for such queries",

@@ -43,8 +43,8 @@ const oc_match_tree_operator *oc_match_tree_operators(size_t *count); /* sorted 
  * an element of the document of `frame`; absent, null: nothing to do. `label` names it for messages ("filter", "q").
  * `upsert`: equality values of the filter may be stored. */
 bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *filter, bool upsert);
-/* Checks a filter on values in which nothing is encrypted: elements of plain arrays. */
-bool oc_filter_plain(oc_analysis *a, const oc_elem *filter);
+/* Checks the operand of an $elemMatch on a plain array, in whose elements nothing is encrypted. */
+bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *path);
 
 /* An object whose first field is an operator: {$gt: 1}. One that starts with $ref is a value. */
 bool oc_is_operator_object(const oc_elem *e);

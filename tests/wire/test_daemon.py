@@ -562,11 +562,26 @@ class Messages(WithDaemon):
 
     def test_half_closed_clients_get_their_answers(self):
         with self.client() as client:
-            client.send(op_msg(with_schema({"insert": "c", "documents": [{"a": "x" * 300000}]}), request_id=1) +
+            documents = [{"a": "x" * 1000000}] * 20  # in work when the end is seen
+            client.send(op_msg(with_schema({"insert": "c", "documents": documents}), request_id=1) +
                         op_msg({"ping": 1, "$db": "a"}, request_id=2))
             client.socket.shutdown(socket.SHUT_WR)
             self.assertEqual([client.receive().response_to for _ in range(2)], [1, 2])
             self.assertTrue(client.is_closed())
+
+    def test_a_client_that_leaves_is_forgotten(self):
+        with self.client() as watcher:
+            def current():
+                return watcher.run({"serverStatus": 1})["connections"]["current"]
+
+            before = current()
+            clients = [self.client() for _ in range(10)]
+            for client in clients[:5]:
+                self.check_pong(client)
+            for client in clients:
+                client.socket.shutdown(socket.SHUT_WR)
+                self.assertTrue(client.is_closed())
+            self.assertTrue(eventually(lambda: current() <= before))
 
     def test_one_byte_at_a_time(self):
         with self.client() as client:
@@ -739,36 +754,54 @@ class Malformed(WithDaemon):
 
 
 class Loaded(WithDaemon):
-    def test_a_48_mb_insert_delays_no_ping(self):
-        body = with_schema({"insert": "c", "documents": [{"_id": i, "a": "x" * 1000000} for i in range(47)]})
-        large = op_msg(body)
-        self.assertGreater(len(large), 47000000)
-        with self.client() as busy, self.client() as other:
-            delays, done, begun = [], threading.Event(), time.monotonic()
+    @staticmethod
+    def large_insert():
+        """48 MB of small fields, so that there is work to do."""
+        document = encode({f"field{i}": f"value {i}" for i in range(40)})
+        count = 47500000 // (len(document) + 8)
+        elements = b"".join(b"\x03%d\0" % i + document for i in range(count))
+        array = struct.pack("<i", len(elements) + 5) + elements + b"\0"
+        body = encode(with_schema({"insert": "c"}))[4:-1] + b"\x04documents\0" + array
+        return op_msg(struct.pack("<i", len(body) + 5) + body + b"\0")
 
-            def ping():
-                while not done.is_set():
-                    start = time.monotonic()
-                    self.check_pong(other)
-                    delays.append(time.monotonic() - start)
-                    time.sleep(0.001)
+    def delays_beside(self, large, busy, others):
+        """Sends the insert and meanwhile pings on the other connections in turn: how long each ping took, and how long
+        the daemon had the whole insert without answering it."""
+        delays, sent, answered = [], [], threading.Event()
 
-            thread = threading.Thread(target=ping)
-            thread.start()
+        def insert():
             busy.send(large)
-            head = busy.receive_bytes(4)
-            got = 4
-            while got < struct.unpack("<i", head)[0]:
-                got += len(busy.socket.recv(1 << 20))
-            done.set()
-            thread.join()
-            total = time.monotonic() - begun
-            delays.sort()
-            print(f"\n  ping beside a 48 MB insert: {len(delays)} pings, median {delays[len(delays) // 2] * 1e3:.2f} ms, "
-                  f"worst {delays[-1] * 1e3:.2f} ms", file=sys.stderr)
-            self.assertGreater(len(delays), 5)
-            # A loop that worked on the insert itself would stand still for much of the time; a busy machine is slow at all.
-            self.assertLess(delays[len(delays) // 2], max(0.010, total / 20))
+            sent.append(time.monotonic())
+            left = struct.unpack("<i", busy.receive_bytes(4))[0] - 4
+            sent.append(time.monotonic())
+            while left > 0:
+                left -= len(busy.socket.recv(1 << 20))
+            answered.set()
+
+        thread = threading.Thread(target=insert)
+        thread.start()
+        while not answered.is_set():
+            for other in others:
+                start = time.monotonic()
+                self.check_pong(other)
+                delays.append(time.monotonic() - start)
+            time.sleep(0.001)
+        thread.join()
+        return sorted(delays), sent[1] - sent[0]
+
+    def test_a_48_mb_insert_delays_no_ping(self):
+        large = self.large_insert()
+        self.assertGreater(len(large), 47000000)
+        busy = self.client()
+        others = [self.client() for _ in range(os.cpu_count())]  # dealt out in turn, so at least one on each loop
+        shares = []
+        for _ in range(3):  # of which the best counts: other programs delay pings too
+            delays, work = self.delays_beside(large, busy, others)
+            shares.append(delays[-1] / work)
+            print(f"\n  pings beside a 48 MB insert of {work * 1e3:.0f} ms: {len(delays)}, "
+                  f"median {delays[len(delays) // 2] * 1e3:.2f} ms, worst {delays[-1] * 1e3:.2f} ms", file=sys.stderr)
+        # A loop that worked on the insert itself would stand still for all of that time.
+        self.assertLess(min(shares), 0.5)
 
     def test_a_message_of_exactly_the_limit_is_taken(self):
         with self.client() as client:

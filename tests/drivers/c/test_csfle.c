@@ -721,6 +721,13 @@ static void remove_directory(void) {
     bson_free(pidfile);
 }
 
+/* ThreadSanitizer does not see what keeps the threads of libmongoc's pools apart, as Debian's libraries are not built
+ * for it. The daemon and the store, which are, run in processes of their own. */
+const char *__tsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void) {
+    return "race:libmongoc-1.0.so\nrace:libbson-1.0.so\n";
+}
+
 #define TEST(function, variant)                                                                                        \
     { #function " (" #variant ")", function, set_up, tear_down, (void *)(uintptr_t)&variant }
 
