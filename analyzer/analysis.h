@@ -6,15 +6,25 @@
 #include "splice.h"
 #include "tree.h"
 
+/* The key name that a JSON Pointer led to. A document's fields mostly share one pointer, and each look-up reads the
+ * whole document. */
+typedef struct oc_resolved {
+    const uint8_t *document; /* NULL: nothing yet */
+    const oc_pointer *pointer;
+    oc_elem name;
+} oc_resolved;
+
 typedef struct oc_analysis {
     oc_arena *arena;
     oc_error *error;
-    oc_splice splice;    /* the edits so far */
-    oc_lookup lookup;    /* what tree look-ups need */
-    const oc_node *root; /* the tree of the command's collection */
-    bool encrypts;       /* any schema of the request encrypts something */
-    bool collation;      /* a collation other than simple is in force for what is analysed now */
-    uint64_t marks;      /* placeholders so far */
+    oc_splice splice;        /* the edits so far */
+    oc_lookup lookup;        /* what tree look-ups need */
+    const oc_node *root;     /* the tree of the command's collection */
+    bool encrypts;           /* any schema of the request encrypts something */
+    bool collation;          /* a collation other than simple is in force for what is analysed now */
+    uint64_t marks;          /* placeholders so far */
+    oc_resolved resolved[4]; /* the latest ones, by turns */
+    unsigned resolved_next;
     const char *command; /* its name in its row, for messages */
 } oc_analysis;
 

@@ -98,6 +98,7 @@ static const oc_field find_and_modify_fields[] = {
     KNOWN("remove"),
     KNOWN("new"),
     KNOWN("bypassDocumentValidation"),
+    KNOWN("bypassEmptyTsReplacement"),
     KNOWN("arrayFilters"),
     KNOWN("hint"),
     KNOWN("let"),
@@ -109,6 +110,7 @@ static const oc_field insert_fields[] = {
     {"documents", OC_SLOT_STATEMENTS},
     KNOWN("ordered"),
     KNOWN("bypassDocumentValidation"),
+    KNOWN("bypassEmptyTsReplacement"),
     END,
 };
 

@@ -16,7 +16,7 @@ static const oc_field update_statement[] = {
     {"multi", OC_SLOT_NONE},
     {"hint", OC_SLOT_NONE},
     {"arrayFilters", OC_SLOT_NONE}, /* range over array elements, which hold nothing encrypted */
-    {"upsertSupplied", OC_SLOT_NONE},
+    {"upsertSupplied", OC_SLOT_UPSERT_SUPPLIED},
     {"sampleId", OC_SLOT_NONE},
     {NULL, OC_SLOT_NONE},
 };
@@ -64,6 +64,9 @@ static bool update_part(oc_analysis *a, oc_frame *frame, const oc_fields *fields
     const oc_elem *update = oc_field_get(fields, OC_SLOT_UPDATE);
     bool upsert = is_true(oc_field_get(fields, OC_SLOT_UPSERT));
     bool id_encrypted;
+    if (is_true(oc_field_get(fields, OC_SLOT_UPSERT_SUPPLIED)))
+        return oc_fail(a->error, OC_NOT_SUPPORTED, NULL, "upsertSupplied", "leave it out",
+                       "upsertSupplied is not supported: the document in 'c' would be inserted as it is");
     if (!filter_part(a, frame, fields, upsert) || !oc_sort(a, oc_field_get(fields, OC_SLOT_SORT)))
         return false;
     if (oc_is_absent(update))

@@ -111,14 +111,23 @@ static bool find_collection(oc_analysis *a, const found *command, oc_str *collec
 }
 
 /* `$db` of the request, beside or inside an explained command; else what the caller says. */
-static bool find_db(oc_analysis *a, const found *outer, const found *inner, oc_str *db) {
+static bool read_db(oc_analysis *a, const uint8_t *doc, oc_str *db, bool *known) {
     oc_elem e;
-    if (!oc_bson_find(outer->frame.doc, "$db", &e) && !(inner->row && oc_bson_find(inner->frame.doc, "$db", &e)))
+    if (!oc_bson_find(doc, "$db", &e))
         return true;
     if (e.type != OC_STRING)
         return oc_fail_type(a, &e, OC_STRING);
+    if (*known && !oc_str_eq(*db, oc_elem_str(&e)))
+        return oc_fail(a->error, OC_BAD_NAMESPACE, NULL, "$db", NULL,
+                       "The $db beside and the $db inside the explained command differ");
     *db = oc_elem_str(&e);
+    *known = true;
     return true;
+}
+
+static bool find_db(oc_analysis *a, const found *outer, const found *inner, oc_str *db) {
+    bool known = false;
+    return read_db(a, outer->frame.doc, db, &known) && (!inner->row || read_db(a, inner->frame.doc, db, &known));
 }
 
 /* ---- analysing it ---- */

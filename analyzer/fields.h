@@ -17,6 +17,7 @@ typedef enum oc_slot {
     OC_SLOT_MAX,
     OC_SLOT_STATEMENTS, /* documents, updates, deletes */
     OC_SLOT_UPSERT,
+    OC_SLOT_UPSERT_SUPPLIED,
     OC_SLOT_KEY,
     OC_SLOT_EXPLAINED,
     OC_SLOT_VERBOSITY,

@@ -113,7 +113,7 @@ static bool projection_operator(projected *p, const oc_elem *e, const oc_answer 
     if (it.at < it.end)
         return fail_expression(p->a, path, oc_name(op.name).text);
     if (oc_str_is(op.name, "$meta"))
-        return true;
+        return op.type == OC_STRING || fail_expression(p->a, path, "$meta");
     if (oc_str_is(op.name, "$slice"))
         return plain_only(p, at, path, "$slice") && (is_slice(&op) || fail_expression(p->a, path, "$slice"));
     if (!oc_str_is(op.name, "$elemMatch"))

@@ -89,17 +89,47 @@ static bool check_stored(oc_analysis *a, const oc_elem *e, const oc_meta *meta, 
     return true;
 }
 
+static bool check_key_name(oc_analysis *a, const oc_meta *meta, const oc_marking *how, const oc_elem *name) {
+    enum { LONGEST_KEY_NAME = 1024 }; /* it is copied into every placeholder */
+    oc_str text = {"", 0};
+    if (name->type != OC_STRING)
+        return oc_fail(a->error, OC_POINTER_TARGET, how->path, how->op, "it holds the keyAltName of a data key",
+                       "The keyId JSON Pointer '%s' must lead to a string, found %s", oc_name(meta->pointer.text).text,
+                       oc_type_name(name->type));
+    text = oc_elem_str(name);
+    if (text.n > LONGEST_KEY_NAME || memchr(text.s, 0, text.n))
+        return oc_fail(a->error, OC_POINTER_TARGET, how->path, how->op, "it holds the keyAltName of a data key",
+                       "The keyId JSON Pointer '%s' must lead to a string of at most %d bytes without NUL",
+                       oc_name(meta->pointer.text).text, LONGEST_KEY_NAME);
+    return true;
+}
+
+/* Schemas give each field a pointer of its own, so equal texts count as one. */
+static const oc_resolved *find_resolved(const oc_analysis *a, const oc_meta *meta, const uint8_t *document) {
+    for (size_t i = 0; i < sizeof a->resolved / sizeof a->resolved[0]; i++) {
+        const oc_resolved *r = &a->resolved[i];
+        if (r->document == document &&
+            (r->pointer == &meta->pointer || oc_str_eq(r->pointer->text, meta->pointer.text)))
+            return r;
+    }
+    return NULL;
+}
+
 /* The key's name is in the document: a string at the pointer's target. */
 static bool resolve_key_name(oc_analysis *a, const oc_meta *meta, const oc_marking *how, oc_elem *name) {
+    const oc_resolved *known = find_resolved(a, meta, how->document);
+    if (known) {
+        *name = known->name;
+        return true;
+    }
     if (!oc_pointer_resolve(&meta->pointer, how->document, name))
         return oc_fail(a->error, OC_POINTER_TARGET, how->path, how->op,
                        "every document needs, once, the field that keyId points to",
                        "The keyId JSON Pointer '%s' leads to no field of the document",
                        oc_name(meta->pointer.text).text);
-    if (name->type != OC_STRING)
-        return oc_fail(a->error, OC_POINTER_TARGET, how->path, how->op, "it holds the keyAltName of a data key",
-                       "The keyId JSON Pointer '%s' must lead to a string, found %s", oc_name(meta->pointer.text).text,
-                       oc_type_name(name->type));
+    if (!check_key_name(a, meta, how, name))
+        return false;
+    a->resolved[a->resolved_next++ % 4] = (oc_resolved){how->document, &meta->pointer, *name};
     return true;
 }
 

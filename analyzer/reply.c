@@ -44,7 +44,10 @@ static void put_string(oc_out *out, const char *name, const char *text) {
 }
 
 bool oc_reply_result(oc_analysis *a, oc_out *out) {
-    enum { AROUND_RESULT = 128 };
+    enum { AROUND_RESULT = 128, MAX_RESULT = 512 * 1024 * 1024 }; /* far below what an int32 can say */
+    if (a->splice.len + a->splice.added > MAX_RESULT)
+        return oc_fail(a->error, OC_TOO_LARGE, NULL, NULL, "send fewer documents or values at once",
+                       "The command with its placeholders would be larger than %d bytes", MAX_RESULT);
     if (!oc_out_reserve(out, AROUND_RESULT + a->splice.len + a->splice.added))
         return false;
     size_t start = open_document(out);

@@ -130,13 +130,29 @@ static bool is_one(const oc_elem *e) {
     }
 }
 
+/* A field that must be there once: of two, the server might read the one that we did not. */
+static bool find_once(oc_analysis *a, const uint8_t *doc, const char *label, const char *name, oc_elem *out) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    out->start = NULL;
+    while (oc_next(&it, &e)) {
+        if (!oc_str_is(e.name, name))
+            continue;
+        if (out->start)
+            return oc_fail(a->error, OC_FIELD_DUPLICATE, NULL, name, "give the field once",
+                           "BSON field '%s.%s' is a duplicate field.", label, name);
+        *out = e;
+    }
+    return out->start || oc_fail_missing(a, label, name);
+}
+
 /* One encryptedFields document: it encrypts if it has fields. */
 static bool read_encrypted_fields(oc_analysis *a, const oc_elem *entry, bool *encrypts) {
     oc_elem fields, first;
     if (!expect(a, entry, OC_DOCUMENT))
         return false;
-    if (!oc_bson_find(entry->value, "fields", &fields))
-        return oc_fail_missing(a, "encryptionInformation.schema", "fields");
+    if (!find_once(a, entry->value, "encryptionInformation.schema", "fields", &fields))
+        return false;
     if (!expect(a, &fields, OC_ARRAY))
         return false;
     *encrypts = *encrypts || oc_bson_first(fields.value, &first);
@@ -149,11 +165,13 @@ static bool load_encryption_information(oc_analysis *a, const oc_sources *s, con
     bool encrypts = false, found = false;
     if (!expect(a, information, OC_DOCUMENT))
         return false;
-    if (!oc_bson_find(information->value, "type", &type) || !is_one(&type))
+    if (!find_once(a, information->value, "encryptionInformation", "type", &type))
+        return false;
+    if (!is_one(&type))
         return oc_fail(a->error, OC_SCHEMA_SOURCE, NULL, "encryptionInformation", NULL,
                        "encryptionInformation.type must be 1");
-    if (!oc_bson_find(information->value, "schema", &schema))
-        return oc_fail_missing(a, "encryptionInformation", "schema");
+    if (!find_once(a, information->value, "encryptionInformation", "schema", &schema))
+        return false;
     if (!expect(a, &schema, OC_DOCUMENT))
         return false;
     oc_iter it = oc_bson_iter(schema.value);

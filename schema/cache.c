@@ -5,8 +5,9 @@
 
 #include "csfle.h"
 
-/* Applications have tens of schemas. A tree costs roughly four times its schema's bytes. */
-enum { BUCKETS = 1024, MAX_ENTRIES = 1024, MAX_BYTES = 32 * 1024 * 1024 };
+/* Applications have tens of schemas of a few kilobytes. A tree of properties costs some twenty times its schema's
+ * bytes, one of patterns up to a thousand times. */
+enum { BUCKETS = 1024, MAX_ENTRIES = 1024, MAX_BYTES = 64 * 1024 * 1024, MAX_TREE = 1024 * 1024 * 1024 };
 
 typedef struct entry {
     oc_tree tree; /* first, so that a tree leads back to its entry */
@@ -78,10 +79,10 @@ static void remove_from_cache(oc_cache *cache, entry *e) {
 }
 
 static void add_to_cache(oc_cache *cache, entry *e) {
-    while (cache->oldest && (cache->stats.count >= MAX_ENTRIES || cache->stats.bytes + e->tree.size > MAX_BYTES))
-        remove_from_cache(cache, cache->oldest);
     if (e->tree.size > MAX_BYTES)
         return;
+    while (cache->oldest && (cache->stats.count >= MAX_ENTRIES || cache->stats.bytes + e->tree.size > MAX_BYTES))
+        remove_from_cache(cache, cache->oldest);
     e->next_in_bucket = cache->buckets[e->hash % BUCKETS];
     cache->buckets[e->hash % BUCKETS] = e;
     link_newest(cache, e);
@@ -127,6 +128,8 @@ static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema,
     if (!check(schema, len, error))
         return NULL;
     entry *e = calloc(1, sizeof *e);
+    if (e)
+        e->tree.arena.limit = MAX_TREE;
     uint8_t *copy = e ? oc_arena_alloc(&e->tree.arena, len) : NULL;
     if (!copy) {
         free(e);
@@ -135,12 +138,14 @@ static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema,
     }
     memcpy(copy, schema, len);
     e->schema = copy;
-    e->len = e->tree.size = len;
+    e->len = len;
     e->hash = hash;
     e->kind = kind;
     e->users = 1;
-    if (oc_csfle_compile(&e->tree, copy, kind == OC_CSFLE_REMOTE, error))
+    if (oc_csfle_compile(&e->tree, copy, kind == OC_CSFLE_REMOTE, error)) {
+        e->tree.size = e->tree.arena.total;
         return e;
+    }
     free_entry(e);
     return NULL;
 }

@@ -3,8 +3,9 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-/* A name is short; a pattern that needs more than this to decide on one is not meant seriously. */
-enum { MATCH_LIMIT = 200000, DEPTH_LIMIT = 2000, HEAP_LIMIT_KIB = 4096 };
+/* A name is short, and most matches end within FEW_STEPS. One that does not may take MOST_STEPS, and a request may have
+ * MOST_EXPENSIVE of those: what a request can cost is bounded, and the same request always gets the same answer. */
+enum { FEW_STEPS = 100, MOST_STEPS = 20000, MOST_EXPENSIVE = 500, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 1024 };
 
 static void *arena_malloc(PCRE2_SIZE size, void *arena) {
     return oc_arena_alloc(arena, size);
@@ -40,7 +41,6 @@ static bool prepare(oc_matcher *m, oc_arena *arena) {
     pcre2_match_data *data = pcre2_match_data_create(1, general);
     if (!context || !data)
         return false;
-    pcre2_set_match_limit(context, MATCH_LIMIT);
     pcre2_set_depth_limit(context, DEPTH_LIMIT);
     pcre2_set_heap_limit(context, HEAP_LIMIT_KIB);
     m->context = context;
@@ -48,10 +48,17 @@ static bool prepare(oc_matcher *m, oc_arena *arena) {
     return true;
 }
 
+static int match(const oc_regex *regex, oc_matcher *m, oc_str name, uint32_t steps) {
+    pcre2_set_match_limit(m->context, steps);
+    return pcre2_match((const pcre2_code *)regex, (PCRE2_SPTR)name.s, name.n, 0, 0, m->data, m->context);
+}
+
 oc_match_result oc_regex_match(const oc_regex *regex, oc_matcher *m, oc_arena *arena, oc_str name) {
     if (!prepare(m, arena))
         return OC_MATCH_ERROR;
-    int n = pcre2_match((const pcre2_code *)regex, (PCRE2_SPTR)name.s, name.n, 0, 0, m->data, m->context);
+    int n = match(regex, m, name, FEW_STEPS);
+    if (n == PCRE2_ERROR_MATCHLIMIT && m->expensive++ < MOST_EXPENSIVE)
+        n = match(regex, m, name, MOST_STEPS);
     if (n >= 0)
         return OC_MATCH_YES;
     return n == PCRE2_ERROR_NOMATCH ? OC_MATCH_NO : OC_MATCH_ERROR;

@@ -106,7 +106,7 @@ bool oc_fail_conflict(oc_error *error, const oc_path *path);
 typedef struct oc_tree {
     oc_arena arena; /* all that follows lives here */
     const oc_node *root;
-    size_t size; /* bytes of the schema, roughly what the tree costs */
+    size_t size; /* bytes that it all takes */
 } oc_tree;
 
 static inline bool oc_tree_encrypts(const oc_tree *tree) {

@@ -28,9 +28,12 @@ static size_t chunk_size(const oc_arena *arena, size_t wanted) {
 
 static void *alloc_in_new_chunk(oc_arena *arena, size_t size) {
     size_t bytes = chunk_size(arena, size);
+    if (arena->limit && arena->total + bytes > arena->limit)
+        return NULL;
     oc_arena_chunk *chunk = malloc(sizeof *chunk + bytes);
     if (!chunk)
         return NULL;
+    arena->total += bytes;
     chunk->older = arena->chunk;
     chunk->size = bytes;
     arena->chunk = chunk;
@@ -64,6 +67,7 @@ void oc_arena_reset(oc_arena *arena) {
     oc_wipe(arena->chunk->bytes, arena->used);
     while (arena->chunk->older || arena->chunk->size > FIRST_CHUNK) {
         oc_arena_chunk *older = arena->chunk->older;
+        arena->total -= arena->chunk->size;
         free(arena->chunk);
         arena->chunk = older;
         if (!older)
@@ -76,5 +80,5 @@ void oc_arena_reset(oc_arena *arena) {
 void oc_arena_done(oc_arena *arena) {
     oc_arena_reset(arena);
     free(arena->chunk);
-    arena->chunk = NULL;
+    *arena = (oc_arena){0};
 }

@@ -11,6 +11,8 @@ typedef struct oc_arena_chunk oc_arena_chunk;
 typedef struct oc_arena {
     oc_arena_chunk *chunk; /* newest first; the oldest is kept by a reset */
     size_t used;           /* bytes handed out of `chunk` */
+    size_t total;          /* bytes of all chunks */
+    size_t limit;          /* total may not grow beyond; 0: no limit */
 } oc_arena;
 
 /* A zeroed oc_arena is an empty arena. */

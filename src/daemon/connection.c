@@ -11,6 +11,7 @@
 enum {
     BACKLOG_MAX = 64 * 1024, /* bytes kept while a request is in work; the socket is not read beyond */
     READ_MAX = 64 * 1024,    /* at once, so that a long message does not hold up the loop */
+    WRITE_MAX = 256 * 1024,  /* the same: a client that reads as fast as we write would keep us writing */
     STALLED_MS = 30 * 1000,  /* for a message to arrive whole, and for the client to take more of a reply */
     LINGER_MS = 1000,
 };
@@ -144,26 +145,38 @@ static void go_on(oc_connection *c) {
     }
 }
 
+static void write_rest(oc_connection *c, oc_exchange *x);
+
 static void on_written(uv_write_t *write, int status) {
     oc_exchange *x = write->data;
     oc_connection *c = x->connection;
-    oc_loop_return(c->loop, x);
-    if (c->state == OC_CLOSING)
-        return;
-    if (status < 0) {
-        close_now(c);
+    bool good = status == 0 && c->state != OC_CLOSING;
+    if (good && x->sent < x->output_len) {
+        write_rest(c, x);
         return;
     }
-    go_on(c);
-    carry_on(c);
+    oc_loop_return(c->loop, x);
+    if (good) {
+        go_on(c);
+        carry_on(c);
+    } else {
+        close_now(c);
+    }
 }
 
-static void write_rest(oc_connection *c, oc_exchange *x, size_t done) {
-    uv_buf_t rest = uv_buf_init((char *)x->output + done, (unsigned)(x->output_len - done));
+/* A piece of the reply that is not sent yet. */
+static uv_buf_t next_piece(const oc_exchange *x) {
+    size_t left = x->output_len - x->sent;
+    return uv_buf_init((char *)x->output + x->sent, (unsigned)(left < WRITE_MAX ? left : WRITE_MAX));
+}
+
+static void write_rest(oc_connection *c, oc_exchange *x) {
+    uv_buf_t piece = next_piece(x);
+    x->sent += piece.len;
     x->write.data = x;
     x->connection = c;
     c->state = OC_WRITING;
-    if (uv_write(&x->write, (uv_stream_t *)&c->tcp, &rest, 1, on_written) != 0) {
+    if (uv_write(&x->write, (uv_stream_t *)&c->tcp, &piece, 1, on_written) != 0) {
         oc_loop_return(c->loop, x);
         close_now(c);
         return;
@@ -181,13 +194,14 @@ static bool has_taken_more(oc_connection *c) {
 
 /* Sends what the exchange has and gives the exchange back, now or when the socket has taken it. */
 static void send_reply(oc_connection *c, oc_exchange *x) {
-    uv_buf_t all = uv_buf_init((char *)x->output, (unsigned)x->output_len);
+    uv_buf_t piece = x->output ? next_piece(x) : uv_buf_init(NULL, 0);
     bool failed = x->failed;
-    int wrote = x->output ? uv_try_write((uv_stream_t *)&c->tcp, &all, 1) : 0;
+    int wrote = piece.len > 0 ? uv_try_write((uv_stream_t *)&c->tcp, &piece, 1) : 0;
     if (wrote == UV_EAGAIN)
         wrote = 0;
     if (wrote >= 0 && (size_t)wrote < x->output_len) {
-        write_rest(c, x, (size_t)wrote);
+        x->sent = (size_t)wrote;
+        write_rest(c, x);
         return;
     }
     oc_loop_return(c->loop, x);

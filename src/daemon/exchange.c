@@ -39,7 +39,7 @@ void oc_exchange_clear(oc_exchange *exchange) {
     if (exchange->analysed)
         opencrypt_request_clear(exchange->request);
     exchange->output = NULL;
-    exchange->output_len = 0;
+    exchange->output_len = exchange->sent = 0;
     exchange->large = exchange->analysed = exchange->refused = exchange->failed = false;
     exchange->wait = (oc_wait){0};
 }

@@ -50,6 +50,7 @@ typedef struct oc_exchange {
     struct oc_exchange *next;
     uv_work_t work;
     uv_write_t write;
+    size_t sent; /* bytes of the output given to the socket */
 } oc_exchange;
 
 /* NULL: out of memory. */
