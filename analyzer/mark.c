@@ -193,7 +193,7 @@ static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_m
     p = put_u32(p, (size_t)meta->algorithm);
     p = put_key(p, meta, key_name);
     *p++ = e->type;
-    p = put(p, "v", 2);
+    put(p, "v", 2);
     oc_edit edit = {.at = oc_splice_offset(&a->splice, e->start),
                     .skip = (uint32_t)(e->value - e->start),
                     .end = oc_splice_offset(&a->splice, e->end),

@@ -127,7 +127,8 @@ static bool run_server_status(oc_call *call) {
     oc_writer_text(reply, "version", opencrypt_version());
     oc_writer_text(reply, "process", "opencryptd");
     oc_writer_int64(reply, "pid", getpid());
-    oc_writer_double(reply, "uptime", (double)(uptime / 1000));
+    uint64_t seconds = uptime / 1000;
+    oc_writer_double(reply, "uptime", (double)seconds);
     oc_writer_int64(reply, "uptimeMillis", (int64_t)uptime);
     oc_writer_date(reply, "localTime", (int64_t)time(NULL) * 1000);
     write_connections(reply, server);

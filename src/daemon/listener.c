@@ -100,7 +100,7 @@ static void set_port(target *t, int port) {
 }
 
 static int port_of(int fd) {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {0};
     socklen_t len = sizeof address;
     getsockname(fd, (struct sockaddr *)&address, &len);
     return ntohs(address.ss_family == AF_INET ? ((struct sockaddr_in *)&address)->sin_port
