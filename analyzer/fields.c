@@ -81,8 +81,9 @@ bool oc_fail_missing(oc_analysis *a, const char *label, const char *name) {
 }
 
 static const oc_field *find(const oc_field *rows, oc_str name) {
+    /* A name in BSON ends with a NUL, so there is a first byte to compare. */
     for (; rows->name; rows++)
-        if (oc_str_is(name, rows->name))
+        if (rows->name[0] == name.s[0] && oc_str_is(name, rows->name))
             return rows;
     return NULL;
 }

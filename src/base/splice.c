@@ -111,6 +111,22 @@ static int compare(const void *a, const void *b) {
     return x->out < y->out ? -1 : x->out > y->out; /* out holds the order of recording until written */
 }
 
+/* Most commands have few edits, and those nearly in order. */
+static void sort(oc_edit **edits, size_t n) {
+    enum { FEW = 32 };
+    if (n > FEW) {
+        qsort(edits, n, sizeof *edits, compare);
+        return;
+    }
+    for (size_t i = 1; i < n; i++) {
+        oc_edit *e = edits[i];
+        size_t at = i;
+        for (; at > 0 && compare(&e, &edits[at - 1]) < 0; at--)
+            edits[at] = edits[at - 1];
+        edits[at] = e;
+    }
+}
+
 static oc_edit **in_order(oc_splice *s) {
     oc_edit **edits = oc_arena_alloc(s->arena, (s->count + 1) * sizeof *edits);
     if (!edits)
@@ -121,7 +137,7 @@ static oc_edit **in_order(oc_splice *s) {
             chunk->edits[i].out = (uint32_t)n;
             edits[n++] = &chunk->edits[i];
         }
-    qsort(edits, n, sizeof *edits, compare);
+    sort(edits, n);
     return edits;
 }
 
