@@ -1,0 +1,127 @@
+/* What one request may cost: key names, pointers, patterns. */
+
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <bson/bson.h>
+
+#include "opencrypt.h"
+
+static opencrypt_engine *engine;
+static opencrypt_request *request;
+
+static int set_up(void **state) {
+    (void)state;
+    engine = opencrypt_engine_new();
+    request = opencrypt_request_new(engine, 0);
+    return request ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    opencrypt_request_free(request);
+    opencrypt_engine_free(engine);
+    return 0;
+}
+
+/* Fields whose names match `pattern` are encrypted with a key whose name is at /keyName, or with a fixed key. */
+static void append_schema(bson_t *command, const char *pattern, bool pointer) {
+    static const uint8_t key[16] = {0};
+    bson_t schema, patterns, field, encrypt, keys;
+    bson_append_document_begin(command, "jsonSchema", -1, &schema);
+    BSON_APPEND_UTF8(&schema, "bsonType", "object");
+    bson_append_document_begin(&schema, "patternProperties", -1, &patterns);
+    bson_append_document_begin(&patterns, pattern, -1, &field);
+    bson_append_document_begin(&field, "encrypt", -1, &encrypt);
+    BSON_APPEND_UTF8(&encrypt, "algorithm", "AEAD_AES_256_CBC_HMAC_SHA_512-Random");
+    if (pointer) {
+        BSON_APPEND_UTF8(&encrypt, "keyId", "/keyName");
+    } else {
+        bson_append_array_begin(&encrypt, "keyId", -1, &keys);
+        BSON_APPEND_BINARY(&keys, "0", BSON_SUBTYPE_UUID, key, sizeof key);
+        bson_append_array_end(&encrypt, &keys);
+    }
+    bson_append_document_end(&field, &encrypt);
+    bson_append_document_end(&patterns, &field);
+    bson_append_document_end(&schema, &patterns);
+    bson_append_document_end(command, &schema);
+    BSON_APPEND_BOOL(command, "isRemoteSchema", false);
+}
+
+/* An insert of one document: keyName, and `fields` ints called by `name` with a number. */
+static opencrypt_reply insert(const char *key_name, int fields, const char *name, const char *pattern, bool pointer) {
+    bson_t *command = bson_new(), documents, doc;
+    opencrypt_reply reply;
+    BSON_APPEND_UTF8(command, "insert", "c");
+    bson_append_array_begin(command, "documents", -1, &documents);
+    bson_append_document_begin(&documents, "0", -1, &doc);
+    BSON_APPEND_UTF8(&doc, "keyName", key_name);
+    for (int i = 0; i < fields; i++) {
+        char text[64];
+        snprintf(text, sizeof text, "%s%d", name, i);
+        BSON_APPEND_INT32(&doc, text, i);
+    }
+    bson_append_document_end(&documents, &doc);
+    bson_append_array_end(command, &documents);
+    append_schema(command, pattern, pointer);
+    opencrypt_analyze(request, bson_get_data(command), command->len, "db", 2, &reply);
+    bson_destroy(command);
+    return reply;
+}
+
+static void a_key_name_has_at_most_1024_bytes(void **state) {
+    char name[1026];
+    (void)state;
+    memset(name, 'k', sizeof name);
+    name[1024] = '\0';
+    assert_true(insert(name, 2, "f", "^f", true).ok);
+    name[1024] = 'k';
+    name[1025] = '\0';
+    opencrypt_reply reply = insert(name, 2, "f", "^f", true);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "pointer-target");
+}
+
+/* A look-up per field would read 40,000 fields 40,000 times. */
+static void many_fields_share_one_pointer(void **state) {
+    (void)state;
+    opencrypt_reply reply = insert("k", 40000, "f", "^f", true);
+    assert_true(reply.ok);
+    assert_int_equal(reply.placeholders, 40000);
+}
+
+static void a_pattern_that_backtracks_without_end_is_refused(void **state) {
+    (void)state;
+    opencrypt_reply reply = insert("k", 1, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "^(a+)+$", false);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "schema-pattern");
+}
+
+/* Each name alone is within the limit of one match. */
+static void a_request_has_a_budget_of_expensive_matches(void **state) {
+    (void)state;
+    assert_true(insert("k", 400, "aaaaaaaa!", "^(a+)+$", false).ok);
+    opencrypt_reply reply = insert("k", 4000, "aaaaaaaa!", "^(a+)+$", false);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "schema-pattern");
+}
+
+static void ordinary_patterns_match_any_number_of_names(void **state) {
+    (void)state;
+    opencrypt_reply reply = insert("k", 20000, "secret_", "_[0-9]+$", false);
+    assert_true(reply.ok);
+    assert_int_equal(reply.placeholders, 20000);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_key_name_has_at_most_1024_bytes),
+        cmocka_unit_test(many_fields_share_one_pointer),
+        cmocka_unit_test(a_pattern_that_backtracks_without_end_is_refused),
+        cmocka_unit_test(a_request_has_a_budget_of_expensive_matches),
+        cmocka_unit_test(ordinary_patterns_match_any_number_of_names),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
