@@ -192,7 +192,9 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (explain)
         add_verbosity(a, &outer);
     oc_sources_drop(a, sources, &outer.frame, &inner.frame);
-    return !a->splice.failed || oc_no_memory(a);
+    if (a->splice.failed)
+        return oc_no_memory(a);
+    return a->error->rule == OC_NONE; /* no failure is ever passed over */
 }
 
 /* ---- replies ---- */

@@ -360,9 +360,7 @@ bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *e, bool upsert) {
     uint64_t marks = a->marks;
     if (!filter_document(&f, &inner))
         return false;
-    if (a->marks > marks)
-        oc_normalise_filter(a, &inner);
-    return true;
+    return a->marks == marks || oc_normalise_filter(a, &inner);
 }
 
 static bool fixes_value(const oc_elem *e) {

@@ -51,7 +51,7 @@ bool oc_is_operator_object(const oc_elem *e);
 /* Whether a filter fixes `field` to one value, which an upsert stores. */
 bool oc_filter_fixes(const uint8_t *filter, const char *field);
 
-/* Rewrites the marked filter of `frame` to normal form (analysis.md). */
-void oc_normalise_filter(oc_analysis *a, oc_frame *frame);
+/* Rewrites the marked filter of `frame` to normal form (analysis.md). False where a name cannot be looked up again. */
+bool oc_normalise_filter(oc_analysis *a, oc_frame *frame);
 
 #endif

@@ -65,33 +65,40 @@ static void wrap_level(oc_analysis *a, oc_frame *frame, const oc_iter *members) 
                              .nuls = 1});
 }
 
-static void normalise_list(oc_analysis *a, oc_frame *frame, const oc_elem *list) {
+static bool normalise_list(oc_analysis *a, oc_frame *frame, const oc_elem *list) {
     oc_frame array = {.up = frame, .doc = list->value};
     oc_iter it = oc_bson_iter(list->value);
     oc_elem e;
     while (oc_next(&it, &e))
-        oc_normalise_filter(a, &(oc_frame){.up = &array, .doc = e.value});
+        if (!oc_normalise_filter(a, &(oc_frame){.up = &array, .doc = e.value}))
+            return false;
+    return true;
 }
 
 static bool is_logical(oc_str name) {
     return oc_str_is(name, "$and") || oc_str_is(name, "$or") || oc_str_is(name, "$nor");
 }
 
-/* Equalities on encrypted fields were marked, and written with $eq then. */
-static bool was_marked(oc_analysis *a, oc_str path) {
+static bool is_equality(const oc_elem *e) {
+    return (e->name.n == 0 || e->name.s[0] != '$') && e->type != OC_REGEX && !oc_is_operator_object(e);
+}
+
+/* An equality on an encrypted field was marked, and written with $eq then. The look-up may fail although it succeeded
+ * before: a request has a budget for patterns. */
+static bool normalise_predicate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
     oc_answer answer;
-    return oc_node_lookup(a->root, path, &a->lookup, &answer) && answer.position == OC_AT_ENCRYPTED;
-}
-
-static void normalise_predicate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
     if (is_logical(e->name))
-        normalise_list(a, frame, e);
-    else if ((e->name.n == 0 || e->name.s[0] != '$') && e->type != OC_REGEX && !oc_is_operator_object(e) &&
-             !was_marked(a, e->name))
+        return normalise_list(a, frame, e);
+    if (!is_equality(e))
+        return true;
+    if (!oc_node_lookup(a->root, e->name, &a->lookup, &answer))
+        return false;
+    if (answer.position != OC_AT_ENCRYPTED)
         wrap_equality(a, frame, e);
+    return true;
 }
 
-void oc_normalise_filter(oc_analysis *a, oc_frame *frame) {
+bool oc_normalise_filter(oc_analysis *a, oc_frame *frame) {
     oc_iter it = oc_bson_iter(frame->doc);
     const oc_iter members = it;
     oc_elem e;
@@ -104,6 +111,8 @@ void oc_normalise_filter(oc_analysis *a, oc_frame *frame) {
     for (size_t i = 0; oc_next(&it, &e); i++) {
         if (count > 1)
             wrap_member(a, frame, &e, i);
-        normalise_predicate(a, frame, &e);
+        if (!normalise_predicate(a, frame, &e))
+            return false;
     }
+    return true;
 }

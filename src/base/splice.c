@@ -176,9 +176,12 @@ static bool is_same_document(const oc_edit *a, const oc_edit *b) {
     return a && a->at == b->at && a->head == length_prefix && b->head == length_prefix;
 }
 
-static void write_edit(writer *w, oc_edit *e) {
+/* False for an edit that overlaps another: a mistake of the recorder, which must not become one of memory. */
+static bool write_edit(writer *w, oc_edit *e) {
     if (is_same_document(w->last, e))
-        return;
+        return true;
+    if (e->at < w->at || e->end < e->at + e->skip || (w->open && w->open->end > e->at && w->open->end < e->end))
+        return false;
     w->last = e;
     close_until(w, e->at);
     copy_until(w, e->at);
@@ -191,6 +194,7 @@ static void write_edit(writer *w, oc_edit *e) {
         e->open = w->open;
         w->open = e;
     }
+    return true;
 }
 
 bool oc_splice_write(oc_splice *s, oc_out *out) {
@@ -202,11 +206,13 @@ bool oc_splice_write(oc_splice *s, oc_out *out) {
         if (!edits)
             return false;
         for (size_t i = 0; i < s->count; i++)
-            write_edit(&w, edits[i]);
+            if (!write_edit(&w, edits[i]))
+                return false;
     } else {
         for (oc_edit_chunk *chunk = s->first; chunk; chunk = chunk->next)
             for (size_t i = 0; i < chunk->used; i++)
-                write_edit(&w, &chunk->edits[i]);
+                if (!write_edit(&w, &chunk->edits[i]))
+                    return false;
     }
     close_until(&w, s->len);
     copy_until(&w, s->len);

@@ -77,7 +77,8 @@ static inline uint32_t oc_splice_offset(const oc_splice *s, const uint8_t *p) {
 
 /* Makes room for `more` bytes; false when memory is exhausted. */
 bool oc_out_reserve(oc_out *out, size_t more);
-/* Appends the edited document. Room must have been made: s->len + s->added bytes. False when memory is exhausted. */
+/* Appends the edited document. Room must have been made: s->len + s->added bytes. False when memory is exhausted or
+ * edits overlap. */
 bool oc_splice_write(oc_splice *s, oc_out *out);
 /* Wipes; gives the block back if it is larger than `keep` bytes. */
 void oc_out_clear(oc_out *out, size_t keep);

@@ -108,6 +108,35 @@ static void a_request_has_a_budget_of_expensive_matches(void **state) {
     assert_string_equal(reply.refusal.rule, "schema-pattern");
 }
 
+/* The second walk over a marked filter may exhaust the budget that sufficed for the first. */
+static void the_budget_may_end_while_a_filter_is_normalised(void **state) {
+    static const char schema_json[] =
+        "{\"bsonType\": \"object\", \"patternProperties\": {\"^(a+)+$|!999$\": {\"encrypt\": {\"bsonType\": "
+        "\"string\", "
+        "\"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\", "
+        "\"keyId\": [{\"$binary\": {\"base64\": \"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}]}}}}";
+    bson_t *command = bson_new(), *schema = bson_new_from_json((const uint8_t *)schema_json, -1, NULL), filter;
+    opencrypt_reply reply;
+    (void)state;
+    assert_non_null(schema);
+    BSON_APPEND_UTF8(command, "find", "c");
+    bson_append_document_begin(command, "filter", -1, &filter);
+    for (int i = 0; i < 300; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "aaaaaaaa!%d", i);
+        BSON_APPEND_INT32(&filter, name, i);
+    }
+    BSON_APPEND_UTF8(&filter, "aaaaaaaa!999", "secret");
+    bson_append_document_end(command, &filter);
+    BSON_APPEND_DOCUMENT(command, "jsonSchema", schema);
+    BSON_APPEND_BOOL(command, "isRemoteSchema", false);
+    opencrypt_analyze(request, bson_get_data(command), command->len, "db", 2, &reply);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "schema-pattern");
+    bson_destroy(schema);
+    bson_destroy(command);
+}
+
 static void ordinary_patterns_match_any_number_of_names(void **state) {
     (void)state;
     opencrypt_reply reply = insert("k", 20000, "secret_", "_[0-9]+$", false);
@@ -121,6 +150,7 @@ int main(void) {
         cmocka_unit_test(many_fields_share_one_pointer),
         cmocka_unit_test(a_pattern_that_backtracks_without_end_is_refused),
         cmocka_unit_test(a_request_has_a_budget_of_expensive_matches),
+        cmocka_unit_test(the_budget_may_end_while_a_filter_is_normalised),
         cmocka_unit_test(ordinary_patterns_match_any_number_of_names),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -132,11 +132,27 @@ static void a_document_may_have_two_frames(void **state) {
     finish(&f, "{\"a\": {\"b\": {\"$eq\": 1}, \"c\": {\"$eq\": 2}}}");
 }
 
+static void overlapping_edits_write_nothing(void **state) {
+    fixture f;
+    oc_out out = {0};
+    (void)state;
+    start(&f, "{\"a\": 1}");
+    oc_elem a = element(f.root.doc, "a");
+    wrap(&f, &f.root, &a);
+    wrap(&f, &f.root, &a);
+    assert_true(oc_out_reserve(&out, f.splice.len + f.splice.added));
+    assert_false(oc_splice_write(&f.splice, &out));
+    oc_out_clear(&out, 0);
+    oc_arena_done(&f.arena);
+    bson_destroy(f.doc);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(no_edits_copy_the_document),           cmocka_unit_test(elements_are_dropped),
         cmocka_unit_test(elements_are_inserted_between_ranges), cmocka_unit_test(edits_out_of_order_are_sorted),
         cmocka_unit_test(a_wrap_goes_around_an_edited_value),   cmocka_unit_test(a_document_may_have_two_frames),
+        cmocka_unit_test(overlapping_edits_write_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
