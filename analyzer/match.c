@@ -230,7 +230,7 @@ bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *p
         return fail_shape(&plain, path, "$elemMatch", "an object");
     if (!oc_is_operator_object(operand) || !oc_bson_first(operand->value, &first) || find_tree_operator(first.name))
         return filter_document(&plain, &frame);
-    predicate inner = {.f = &plain, .at = {OC_AT_PLAIN, &oc_plain_node, {NULL, 0}}, .path = *path};
+    predicate inner = {.f = &plain, .at = {OC_AT_PLAIN, &oc_plain_node, {NULL, 0}, false}, .path = *path};
     return predicate_operators(&inner, &frame);
 }
 
@@ -284,8 +284,11 @@ static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
     switch (p->at.position) {
     case OC_AT_PLAIN: return true;
     case OC_AT_BELOW: return fail_below(p, "$eq");
-    case OC_AT_ENCRYPTED: break;
-    case OC_AT_ABOVE: break;
+    case OC_AT_ENCRYPTED:
+    case OC_AT_ABOVE:
+    case OC_AT_ARRAY:
+    case OC_AT_IN_ARRAY:
+    case OC_AT_UNKNOWN: break;
     }
     if (e->type == OC_REGEX)
         return p->at.position == OC_AT_ENCRYPTED ? fail_refused(p, "$regex") : true;

@@ -53,14 +53,13 @@ static bool look_up(oc_analysis *a, oc_str name, const char *op, oc_answer *at) 
     if (kind == NOT_POSITIONAL)
         return oc_node_lookup(a->root, name, &a->lookup, at);
     if (prefix.n == 0)
-        *at = (oc_answer){a->root->kind == OC_PLAIN ? OC_AT_PLAIN : OC_AT_ABOVE, a->root, {NULL, 0}};
+        *at = (oc_answer){a->root->kind == OC_PLAIN ? OC_AT_PLAIN : OC_AT_ABOVE, a->root, {NULL, 0}, false};
     else if (!oc_node_lookup(a->root, prefix, &a->lookup, at))
         return false;
     switch (at->position) {
     case OC_AT_PLAIN: return true;
     case OC_AT_BELOW: return fail_below(a, at, &path, op);
-    case OC_AT_ENCRYPTED:
-    case OC_AT_ABOVE: break;
+    default: break;
     }
     return fail_positional(a, kind, &path, op);
 }
@@ -77,7 +76,7 @@ static bool set_field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const c
     case OC_AT_PLAIN: return true;
     case OC_AT_BELOW: return fail_below(a, &at, &path, op);
     case OC_AT_ENCRYPTED: return oc_mark(a, frame, e, at.node->meta, &how);
-    case OC_AT_ABOVE: break;
+    default: break;
     }
     if (e->type == OC_ARRAY)
         return oc_fail(a->error, OC_ARRAY_ABOVE, &path, op, "encrypted fields cannot be inside arrays",

@@ -17,6 +17,7 @@
     X(MALFORMED_BSON, 22, "malformed-bson")                                                                            \
     X(TOO_DEEP, 15, "too-deep")                                                                                        \
     X(TOO_LARGE, 10334, "too-large")                                                                                   \
+    X(TOO_COMPLEX, 2, "too-complex") \
     X(FORGED_PLACEHOLDER, 2, "forged-placeholder")                                                                     \
     X(COMMAND_UNKNOWN, 59, "command-unknown")                                                                          \
     X(COMMAND_SHAPE, 9, "command-shape")                                                                               \
