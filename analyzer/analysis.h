@@ -21,6 +21,9 @@ typedef struct oc_namespace {
     const oc_node *root;
 } oc_namespace;
 
+/* A part of a pipeline whose form depends on the rest of it (normal_form.h). */
+typedef struct oc_later oc_later;
+
 typedef struct oc_analysis {
     oc_arena *arena;
     oc_error *error;
@@ -34,7 +37,10 @@ typedef struct oc_analysis {
     uint64_t marks;                /* placeholders so far */
     oc_resolved resolved[4];       /* the latest ones, by turns */
     unsigned resolved_next;
-    const char *command; /* its name in its row, for messages */
+    const struct oc_variable *variables; /* of the command's or the statement's `let` */
+    oc_later *later;                     /* to be normalised if anything is marked */
+    oc_str ns;                           /* the command's, "db.people" */
+    const char *command;                 /* its name in its row, for messages */
 } oc_analysis;
 
 /* How a value is used. */

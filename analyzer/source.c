@@ -366,6 +366,7 @@ bool oc_sources_load(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str db, 
         return false;
     if (qe && !index_namespaces(a))
         return false;
+    a->ns = ns;
     a->root = oc_analysis_namespace(a, ns);
     return a->root || oc_fail_no_schema(a, ns);
 }

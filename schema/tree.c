@@ -219,7 +219,7 @@ bool oc_node_lookup(const oc_node *root, oc_str dotted, oc_lookup *lookup, oc_an
         if (!step(&w, (oc_str){at, (size_t)(stop - at)}, lookup)) {
             bool below = w.node->kind == OC_ENCRYPTED;
             oc_str prefix = {dotted.s, at > dotted.s ? (size_t)(at - dotted.s) - 1 : 0};
-            *answer = (oc_answer){below ? OC_AT_BELOW : OC_AT_UNKNOWN, w.node, prefix, false};
+            *answer = (oc_answer){.position = below ? OC_AT_BELOW : OC_AT_UNKNOWN, .node = w.node, .prefix = prefix};
             return true;
         }
         if (!w.node)
@@ -230,6 +230,7 @@ bool oc_node_lookup(const oc_node *root, oc_str dotted, oc_lookup *lookup, oc_an
             break;
         at = dot + 1;
     }
-    *answer = (oc_answer){position_of(&w), w.node, {NULL, 0}, w.looked_up};
+    *answer = (oc_answer){
+        .position = position_of(&w), .node = w.node, .in_array = w.in_array, .looked_up = w.looked_up};
     return true;
 }

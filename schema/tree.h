@@ -128,6 +128,7 @@ typedef struct oc_answer {
     oc_position position;
     const oc_node *node; /* the node at the path; for OC_AT_BELOW and OC_AT_UNKNOWN the one on the way */
     oc_str prefix;       /* for OC_AT_BELOW: the path of the encrypted field */
+    bool in_array;       /* the path went through an array */
     bool looked_up;      /* for OC_AT_IN_ARRAY: all arrays on the way were made by $lookup, and none by its position */
 } oc_answer;
 
