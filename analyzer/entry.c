@@ -155,7 +155,8 @@ static bool analyze_found(oc_analysis *a, const found *command, found *target) {
     if (target != command && !oc_fields_collect(a, command->frame.doc, command->row->fields, true, "explain", &fields))
         return false;
     return oc_fields_collect(a, target->frame.doc, target->row->fields, true, target->row->name, &fields) &&
-           oc_bind_let(a, &target->frame, oc_field_get(&fields, OC_SLOT_LET)) && target->row->analyze(a, &target->frame, &fields);
+           oc_bind_let(a, &target->frame, oc_field_get(&fields, OC_SLOT_LET)) &&
+           target->row->analyze(a, &target->frame, &fields);
 }
 
 /* The server's default, made explicit: the official driver suites look for it. */

@@ -55,6 +55,10 @@ bool oc_compare_results(const oc_scope *s, const oc_results *results, const char
     const oc_result *encrypted = first_encrypted(results);
     if (encrypted && s->kept)
         return oc_fail_kept(s, encrypted->path, op);
+    if (encrypted && s->levels)
+        return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, encrypted->path}, op,
+                       "return $$KEEP or $$PRUNE only",
+                       "An encrypted field cannot be compared where $$DESCEND may be the result");
     for (size_t i = 0; i < results->count; i++) {
         const oc_result *r = &results->items[i];
         if (!encrypted && r->node->kind != OC_PLAIN)

@@ -87,9 +87,9 @@ bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op) {
 
 static const char *describe(const oc_node *node) {
     switch (node->kind) {
-    case OC_ABOVE: return "an object with encrypted fields";
-    case OC_ARRAY_OF: return "an array with encrypted fields";
-    default: return "an encrypted field";
+    case OC_ABOVE: return ", which is an object with encrypted fields";
+    case OC_ARRAY_OF: return ", which is an array with encrypted fields";
+    default: return "";
     }
 }
 
@@ -99,8 +99,9 @@ bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
     if (s->kept)
         return oc_fail_kept(s, r->path, op);
     return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, r->path}, op,
-                   "compute with it in the application, after decryption", "Expression '%s' cannot take %s: '%s'", op,
-                   describe(r->node), oc_name(r->path).text);
+                   "compute with it in the application, after decryption",
+                   "Expression '%s' cannot take an encrypted field: '%s'%s", op, oc_name(r->path).text,
+                   describe(r->node));
 }
 
 static bool fail_shape(const oc_scope *s, const char *op, const char *what) {
@@ -326,6 +327,13 @@ static bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resul
 
 /* ---- operators ---- */
 
+bool oc_is_opaque(const oc_elem *operand) {
+    oc_elem first;
+    if (operand->type == OC_DOCUMENT || operand->type == OC_ARRAY)
+        return !oc_bson_first(operand->value, &first);
+    return operand->type != OC_STRING || !oc_str_starts(oc_elem_str(operand), "$");
+}
+
 bool oc_takes_names(oc_operand shape, const oc_elem *operand) {
     oc_elem first;
     if (shape != OC_OPERAND_BOTH)
@@ -387,9 +395,10 @@ static bool plain_operator(const oc_scope *s, oc_frame *frame, const oc_elem *op
                        "use a client that does not encrypt automatically for such queries",
                        "Expression '%s' is not allowed where a schema of the request encrypts something", row->name);
     if (row->operand == OC_OPERAND_OPAQUE)
-        return true;
+        return oc_is_opaque(operand) || oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
+                                                "The operand of %s must be a constant", row->name);
     return oc_takes_names(row->operand, operand) ? named_operands(s, frame, operand, row)
-                                     : listed_operands(s, frame, operand, row->name);
+                                                 : listed_operands(s, frame, operand, row->name);
 }
 
 static bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand, oc_results *out) {

@@ -88,10 +88,10 @@ bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op);
 bool oc_fail_unknown_node(const oc_scope *s, const oc_node *node, oc_str path);
 
 typedef enum oc_operand {
-    OC_OPERANDS,      /* an expression, or an array of them */
-    OC_OPERAND_NAMED, /* an object of named operands */
-    OC_OPERAND_BOTH,  /* either of these */
-    OC_OPERAND_OPAQUE, /* no expression */
+    OC_OPERANDS,       /* an expression, or an array of them */
+    OC_OPERAND_NAMED,  /* an object of named operands */
+    OC_OPERAND_BOTH,   /* either of these */
+    OC_OPERAND_OPAQUE, /* a constant, or {} */
     OC_OPERAND_REFUSED,
 } oc_operand;
 
@@ -99,9 +99,12 @@ typedef struct oc_expression_operator {
     const char *name;
     oc_operand operand;
     const char *names; /* of named operands, with spaces between; one with '=' before it is no expression */
-    bool (*evaluate)(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out); /* NULL: plain only */
+    bool (*evaluate)(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
+                     oc_results *out); /* NULL: plain only */
 } oc_expression_operator;
 
+/* Whether an operand reads no field. */
+bool oc_is_opaque(const oc_elem *operand);
 /* Whether an operand is an object of named ones. */
 bool oc_takes_names(oc_operand shape, const oc_elem *operand);
 /* Whether `names`, as in a row, has the name; *mark is what stands before it, a space for nothing. */

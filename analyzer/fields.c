@@ -129,8 +129,8 @@ static int place_among(const char *names, oc_str name) {
 
 bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out) {
     if (e->type != OC_DOCUMENT)
-        return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, label, NULL, "The specification of %s must be an object, not %s",
-                       label, oc_type_name(e->type));
+        return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, label, NULL,
+                       "The specification of %s must be an object, not %s", label, oc_type_name(e->type));
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member)) {

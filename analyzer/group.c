@@ -22,8 +22,7 @@ static bool fail_key(const oc_scope *s, const oc_node *node, const oc_path *path
     return oc_fail(s->a->error, OC_GROUP_KEY, path, s->place, "group by a field with the Deterministic algorithm",
                    "Cannot group on field '%s' which is encrypted with the random algorithm or whose encryption "
                    "properties are not known until runtime%s%s",
-                   name, node->kind == OC_UNKNOWN ? ", because of " : "",
-                   node->kind == OC_UNKNOWN ? node->origin : "");
+                   name, node->kind == OC_UNKNOWN ? ", because of " : "", node->kind == OC_UNKNOWN ? node->origin : "");
 }
 
 static bool is_object_expression(const oc_elem *e) {
@@ -102,7 +101,7 @@ static const oc_accumulator accumulators[] = {
     {"$max",              BOTH,   PLAIN,                 LIST},
     {"$maxN",             BOTH,   PLAIN,                 NAMED, "n input"},
     {"$median",           BOTH,   PLAIN,                 NAMED, "input =method"},
-    {"$mergeObjects",     GROUP,  PLAIN,                 LIST},
+    {"$mergeObjects",     BOTH,   PLAIN,                 LIST},
     {"$min",              BOTH,   PLAIN,                 LIST},
     {"$minMaxScaler",     WINDOW, PLAIN,                 NAMED, "input =min =max"},
     {"$minN",             BOTH,   PLAIN,                 NAMED, "n input"},
@@ -199,6 +198,13 @@ static const oc_node *set_of(const oc_scope *s, oc_frame *frame, const oc_elem *
     return element && check_key(s, operand, element, &(oc_path){NULL, operand->name}) ? array_of(s, element) : NULL;
 }
 
+static bool no_operand(const oc_scope *s, const oc_elem *e) {
+    oc_elem first;
+    return (e->type == OC_DOCUMENT && !oc_bson_first(e->value, &first)) ||
+           oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, oc_name(e->name).text, NULL, "%s takes no arguments, only {}",
+                   oc_name(e->name).text);
+}
+
 const oc_node *oc_accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *e, unsigned place) {
     const oc_accumulator *row = oc_accumulator_find(e->name);
     if (!row || !(row->places & place)) {
@@ -213,7 +219,9 @@ const oc_node *oc_accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *
     case OC_ACCUMULATE_PUSH: return array_of(s, oc_evaluate(s, frame, e));
     case OC_ACCUMULATE_SET: return set_of(s, frame, e);
     case OC_ACCUMULATE_PLAIN:
-        return row->operand == OC_OPERAND_OPAQUE || expect_plain(s, frame, e, row->name) ? &oc_plain_node : NULL;
+        return (row->operand == OC_OPERAND_OPAQUE ? no_operand(s, e) : expect_plain(s, frame, e, row->name))
+                   ? &oc_plain_node
+                   : NULL;
     case OC_ACCUMULATE_REFUSED: break;
     }
     oc_fail(s->a->error, OC_ACCUMULATOR, NULL, row->name, "use a client that does not encrypt automatically",
@@ -324,7 +332,8 @@ static bool bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_e
         return oc_no_memory(p->scope.a);
     if (!by->start)
         return oc_fail_stage(p, NULL, NULL, "needs groupBy");
-    if (!oc_expect_plain(&p->scope, inner, by, p->scope.place) || !start(p, &g, output_spec->start ? output_spec : NULL))
+    if (!oc_expect_plain(&p->scope, inner, by, p->scope.place) ||
+        !start(p, &g, output_spec->start ? output_spec : NULL))
         return false;
     return add(p, &g, (oc_str){"_id", 3}, &oc_plain_node) &&
            (output_spec->start ? outputs(p, inner, output_spec, &g) : add_count(p, &g)) && finish(p, &g);

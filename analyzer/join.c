@@ -1,5 +1,5 @@
-/* Stages that read or write collections by name, or run pipelines of their own. What a collection encrypts is known only
- * if the request brings its schema. */
+/* Stages that read or write collections by name, or run pipelines of their own. What a collection encrypts is known
+ * only if the request brings its schema. */
 
 #include "join.h"
 
@@ -218,7 +218,7 @@ bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
             return false;
         element = documents.scope.tree;
     }
-    return set_joined(p, &parts[GRAPH_AS], element, true);
+    return set_joined(p, &parts[GRAPH_AS], element, false);
 }
 
 /* ---- $unionWith, $facet ---- */
@@ -376,8 +376,7 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 static bool refer_foreign(oc_pipeline *p, const oc_elem *from, const oc_elem *pipeline) {
     oc_str ns;
     const oc_node *tree;
-    return foreign(p, from, pipeline, &ns, &tree) &&
-           (!pipeline->start || oc_refer_sub_pipeline(p, pipeline, ns));
+    return foreign(p, from, pipeline, &ns, &tree) && (!pipeline->start || oc_refer_sub_pipeline(p, pipeline, ns));
 }
 
 bool oc_refer_lookup(oc_pipeline *p, const oc_elem *e) {

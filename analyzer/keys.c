@@ -143,6 +143,9 @@ static bool projection_field(projected *p, oc_frame *frame, const oc_elem *e) {
     oc_path path = {p->up, e->name};
     oc_str name = e->name;
     bool positional = is_positional(name);
+    if (oc_str_starts(name, "$"))
+        return oc_fail(p->a->error, OC_PROJECTION, &path, "projection", NULL,
+                       "A projection cannot have a field name that starts with '$' here");
     if (positional)
         name.n -= 2;
     if (!oc_node_lookup(p->node, name, &p->a->lookup, &at))

@@ -10,8 +10,8 @@
 bool oc_sort(oc_analysis *a, const oc_elem *sort);
 /* The same against another tree; not absent. */
 bool oc_sort_on(oc_analysis *a, const oc_node *tree, const oc_elem *sort);
-/* find's projection, findAndModify's fields, an element of the document of `frame`. Inclusion and exclusion pass on every
- * path; expressions may compare encrypted fields. */
+/* find's projection, findAndModify's fields, an element of the document of `frame`. Inclusion and exclusion pass on
+ * every path; expressions may compare encrypted fields. */
 bool oc_projection(oc_analysis *a, oc_frame *frame, const oc_elem *projection);
 /* find's min and max: values to compare with index keys. */
 bool oc_index_bound(oc_analysis *a, const oc_elem *bound);

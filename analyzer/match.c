@@ -95,7 +95,7 @@ static const oc_match_tree_operator *find_tree_operator(oc_str name) {
 /* Where in a filter we are. */
 typedef struct filter {
     oc_analysis *a;
-    const oc_node *root; /* the tree that paths are looked up in */
+    const oc_node *root;   /* the tree that paths are looked up in */
     const oc_scope *scope; /* of $expr; NULL: there is none here */
     bool upsert;
 } filter;
@@ -144,9 +144,10 @@ static bool fail_refused(predicate *p, const char *op) {
     if (p->at.position == OC_AT_UNKNOWN)
         return oc_fail_unknown_node(p->f->scope, p->at.node, p->path.name);
     if (p->at.position == OC_AT_ARRAY || p->at.position == OC_AT_IN_ARRAY)
-        return oc_fail(p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "$unwind the array first",
-                       "Invalid match expression operator on field '%s', which is in an array with encrypted fields: %s",
-                       path, op);
+        return oc_fail(
+            p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "$unwind the array first",
+            "Invalid match expression operator on field '%s', which is in an array with encrypted fields: %s", path,
+            op);
     if (p->at.position == OC_AT_ABOVE)
         return oc_fail(p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "query its plain fields one by one",
                        "Invalid match expression operator on field '%s', which has encrypted fields below it: %s", path,

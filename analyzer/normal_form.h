@@ -1,8 +1,8 @@
 #ifndef OC_NORMAL_FORM_H
 #define OC_NORMAL_FORM_H
 
-/* The form in which marked commands go back, as the official driver suites assert it (analysis.md, "Normal form"). It is
- * made by a second walk, when it is known that something was marked. */
+/* The form in which marked commands go back, as the official driver suites assert it (analysis.md, "Normal form"). It
+ * is made by a second walk, when it is known that something was marked. */
 
 #include "analysis.h"
 

@@ -197,8 +197,7 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
     oc_scope scope = with_variable(&each.scope, &value, name);
     if (parts[1].start && !oc_expect_plain(s, each.frame, &parts[1], "$reduce"))
         return false;
-    return oc_expect_plain(&scope, each.frame, &each.body, "$reduce") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_expect_plain(&scope, each.frame, &each.body, "$reduce") && oc_add_result(s, out, &oc_plain_node, no_path);
 }
 
 /* ---- fields and arrays ---- */
@@ -206,8 +205,8 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
 /* A constant string, plainly or in a $literal. */
 static bool constant_name(const oc_elem *e, oc_str *name) {
     oc_elem inner = *e;
-    if (e->type == OC_DOCUMENT && oc_bson_first(e->value, &inner) &&
-        !oc_str_is(inner.name, "$literal") && !oc_str_is(inner.name, "$const"))
+    if (e->type == OC_DOCUMENT && oc_bson_first(e->value, &inner) && !oc_str_is(inner.name, "$literal") &&
+        !oc_str_is(inner.name, "$const"))
         return false;
     if (inner.type != OC_STRING)
         return false;
@@ -273,11 +272,11 @@ static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem 
 
 /* ---- the table ---- */
 
-#define LIST    OC_OPERANDS, NULL, NULL
-#define NAMED   OC_OPERAND_NAMED
-#define BOTH    OC_OPERAND_BOTH
-#define OPAQUE  OC_OPERAND_OPAQUE, NULL, NULL
-#define REFUSED OC_OPERAND_REFUSED, NULL, NULL
+#define LIST      OC_OPERANDS, NULL, NULL
+#define NAMED     OC_OPERAND_NAMED
+#define BOTH      OC_OPERAND_BOTH
+#define OPAQUE    OC_OPERAND_OPAQUE, NULL, NULL
+#define REFUSED   OC_OPERAND_REFUSED, NULL, NULL
 #define LISTED(f) OC_OPERANDS, NULL, f
 
 /* Sorted by name. Accumulators that are expressions as well stand here too. */

@@ -161,8 +161,7 @@ bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem
 }
 
 bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
-    oc_pipeline p = {
-        .scope = {.a = a, .tree = a->root, .variables = a->variables}, .collection = a->root, .ns = a->ns};
+    oc_pipeline p = {.scope = {.a = a, .tree = a->root, .variables = a->variables}, .collection = a->root, .ns = a->ns};
     uint64_t marks = a->marks;
     return run(&p, frame, e) && (a->marks == marks || oc_normalise_later_ones(a));
 }

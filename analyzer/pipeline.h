@@ -5,7 +5,8 @@
  * input documents into that of its output documents, and marks or refuses what it contains. Marks are recorded as edits
  * (splice.h), so nothing is written before the whole command is accepted.
  *
- * A stage is one row. What no row names is refused, even where nothing is encrypted: it could read or write anywhere. */
+ * A stage is one row. What no row names is refused, even where nothing is encrypted: it could read or write anywhere.
+ */
 
 #include "expression.h"
 

@@ -18,7 +18,7 @@ typedef struct reshape {
 typedef struct place {
     const oc_node *in, *out;
     const oc_node *target; /* NULL: not an update */
-    const oc_path *path; /* NULL: the document itself */
+    const oc_path *path;   /* NULL: the document itself */
 } place;
 
 static const oc_node empty_object = {.kind = OC_PLAIN, .rest = &oc_absent_node};
@@ -60,8 +60,9 @@ static const oc_node *computed(reshape *r, oc_frame *frame, const oc_elem *e, co
 
 static const oc_node *fail_below(reshape *r, const place *at) {
     oc_fail_stage(r->p, at->path, "write to another field",
-                  at->in->kind == OC_ENCRYPTED ? "cannot write below an encrypted field"
-                                               : "cannot write below a field whose encryption is not known until runtime");
+                  at->in->kind == OC_ENCRYPTED
+                      ? "cannot write below an encrypted field"
+                      : "cannot write below a field whose encryption is not known until runtime");
     return NULL;
 }
 
@@ -189,7 +190,9 @@ static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const 
 
 static bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
     switch (oc_nameset_add(seen, r->p->scope.a->arena, e->name)) {
-    case OC_NAME_ADDED: return true;
+    case OC_NAME_ADDED:
+        return !oc_str_starts(e->name, "$") || oc_fail_stage(r->p, &(oc_path){NULL, e->name}, NULL,
+                                                             "cannot have a field name that starts with '$' here");
     case OC_NAME_NO_MEMORY: return oc_no_memory(r->p->scope.a);
     case OC_NAME_PRESENT: break;
     }
@@ -248,8 +251,7 @@ static bool excludes(const uint8_t *doc) {
 /* The document that inclusions are added to: `_id` is in it unless it is excluded. */
 static const oc_node *only_id(oc_pipeline *p) {
     const oc_node *id = oc_node_child_of_set(p->scope.tree, (oc_str){"_id", 3}, &p->scope.a->lookup);
-    return id ? oc_derive_over(&empty_object, &(oc_name_entry){.name = {"_id", 3}, .value = id}, 1,
-                               &p->scope.a->lookup)
+    return id ? oc_derive_over(&empty_object, &(oc_name_entry){.name = {"_id", 3}, .value = id}, 1, &p->scope.a->lookup)
               : NULL;
 }
 
@@ -272,8 +274,8 @@ static bool unset_path(oc_pipeline *p, const oc_elem *e) {
     oc_str name;
     if (!oc_stage_string(p, e, &name))
         return false;
-    const oc_node *tree = path(&r, NULL, &excluded,
-                               &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored}, name);
+    const oc_node *tree =
+        path(&r, NULL, &excluded, &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored}, name);
     if (!tree)
         return false;
     p->scope.tree = tree;
@@ -296,8 +298,7 @@ static bool replace(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_results results = {.literals = p->stored != NULL};
     if (!oc_evaluate_each(&p->scope, frame, e, &results))
         return false;
-    const oc_node *node =
-        p->stored ? oc_store(p, &results, p->stored, NULL) : oc_join_results(&p->scope, &results);
+    const oc_node *node = p->stored ? oc_store(p, &results, p->stored, NULL) : oc_join_results(&p->scope, &results);
     if (!node)
         return false;
     if (!is_object(node))

@@ -1,5 +1,5 @@
-/* $search, $searchMeta, $vectorSearch: the search index holds ciphertext, so they pass when every path that they name is
- * plain. A member that is not known here might name one: an error. */
+/* $search, $searchMeta, $vectorSearch: the search index holds ciphertext, so they pass when every path that they name
+ * is plain. A member that is not known here might name one: an error. */
 
 #include "search.h"
 
@@ -10,8 +10,8 @@ typedef enum member_kind {
     SEARCH_SPEC,     /* specifications, or nothing to look at */
     SEARCH_CONSTANT, /* not looked into */
     SEARCH_PATH,
-    SEARCH_KEYS, /* an object whose names are paths: sort */
-    SEARCH_NAMED, /* an object of specifications under names of the user's: facets */
+    SEARCH_KEYS,   /* an object whose names are paths: sort */
+    SEARCH_NAMED,  /* an object of specifications under names of the user's: facets */
     SEARCH_HIDDEN, /* names paths in a way that cannot be seen */
 } member_kind;
 
@@ -57,8 +57,7 @@ static bool find_member(oc_str name, member_kind *kind) {
 }
 
 static bool fail_hidden(const oc_pipeline *p, oc_str name) {
-    return oc_fail(p->scope.a->error, OC_STAGE_FIELD, NULL, oc_name(name).text,
-                   "name every path as a constant string",
+    return oc_fail(p->scope.a->error, OC_STAGE_FIELD, NULL, oc_name(name).text, "name every path as a constant string",
                    "Aggregation stage %s names paths that cannot be determined where a schema encrypts something: '%s'",
                    p->scope.place, oc_name(name).text);
 }
@@ -109,10 +108,10 @@ static bool spec(const oc_pipeline *p, const oc_elem *e) {
     while (oc_next(&it, &member)) {
         if (!find_member(member.name, &kind) || kind == SEARCH_HIDDEN)
             return fail_hidden(p, member.name);
-        if (kind == SEARCH_PATH ? !check_path(p, &member)
-            : kind == SEARCH_KEYS ? !check_keys(p, &member)
+        if (kind == SEARCH_PATH    ? !check_path(p, &member)
+            : kind == SEARCH_KEYS  ? !check_keys(p, &member)
             : kind == SEARCH_NAMED ? !each_spec(p, &member)
-            : kind == SEARCH_SPEC && !spec(p, &member))
+                                   : kind == SEARCH_SPEC && !spec(p, &member))
             return false;
     }
     return true;
@@ -152,8 +151,8 @@ bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
     oc_elem parts[VECTOR_OPTIONS] = {0};
     (void)frame;
-    if (!oc_stage_options(
-            p, e, "path filter exact index limit numCandidates queryVector query model explainOptions", parts))
+    if (!oc_stage_options(p, e, "path filter exact index limit numCandidates queryVector query model explainOptions",
+                          parts))
         return false;
     if (!parts[PATH].start)
         return oc_fail_stage(p, NULL, NULL, "needs a path");

@@ -24,8 +24,8 @@ static const char geo_options[] = "near distanceField query includeLocs key sphe
 /* A field that the stage writes: on, above or below nothing encrypted. */
 static bool set_plain_field(oc_pipeline *p, const oc_elem *e) {
     oc_str path;
-    return !e->start || (oc_stage_string(p, e, &path) && oc_stage_plain_path(p, path) &&
-                         oc_stage_set(p, path, &oc_plain_node));
+    return !e->start ||
+           (oc_stage_string(p, e, &path) && oc_stage_plain_path(p, path) && oc_stage_set(p, path, &oc_plain_node));
 }
 
 static bool geo_near(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
@@ -57,8 +57,7 @@ static bool unchanged(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 static bool sample(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem size = {0};
-    (void)frame;
-    return oc_stage_options(p, e, "size", &size);
+    return oc_stage_options(p, e, "size", &size) && unchanged(p, frame, size.start ? &size : e);
 }
 
 static bool sort(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
@@ -193,12 +192,26 @@ static bool documents(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     return oc_expect_plain(&p->scope, frame, e, p->scope.place);
 }
 
-static bool plain_source(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
-    (void)frame;
-    if (e->type != OC_DOCUMENT)
-        return oc_fail_stage(p, NULL, NULL, "wants an object");
+/* Facts about the collection. */
+static bool facts(oc_pipeline *p, const oc_elem *e, const char *options) {
+    oc_elem parts[4] = {0};
     p->scope.tree = &oc_plain_node;
-    return true;
+    return oc_stage_options(p, e, options, parts);
+}
+
+static bool coll_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return facts(p, e, "latencyStats storageStats count queryExecStats");
+}
+
+static bool index_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return facts(p, e, "");
+}
+
+static bool search_indexes(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return facts(p, e, "id name");
 }
 
 /* Its documents hold those of the collection, and parts of them under other names. */
@@ -240,7 +253,7 @@ static const oc_stage stages[] = {
     {"$bucketAuto",          ANYWHERE, false, oc_stage_bucket_auto,  NULL},
     {"$changeStream",        FIRST,    false, change_stream,         NULL},
     {"$changeStreamSplitLargeEvent", REFUSED},
-    {"$collStats",           FIRST,    false, plain_source,          NULL},
+    {"$collStats",           FIRST,    false, coll_stats,          NULL},
     {"$count",               ANYWHERE, false, count,                 NULL},
     {"$currentOp",           REFUSED},
     {"$densify",             ANYWHERE, false, oc_stage_densify,      NULL},
@@ -250,12 +263,12 @@ static const oc_stage stages[] = {
     {"$geoNear",             FIRST,    false, geo_near,              NULL},
     {"$graphLookup",         ANYWHERE, false, oc_stage_graph_lookup, oc_refer_graph_lookup},
     {"$group",               ANYWHERE, false, oc_stage_group,        NULL},
-    {"$indexStats",          FIRST,    false, plain_source,          NULL},
+    {"$indexStats",          FIRST,    false, index_stats,          NULL},
     {"$limit",               ANYWHERE, false, unchanged,             NULL},
     {"$listClusterCatalog",  REFUSED},
     {"$listLocalSessions",   REFUSED},
     {"$listSampledQueries",  REFUSED},
-    {"$listSearchIndexes",   FIRST,    false, plain_source,          NULL},
+    {"$listSearchIndexes",   FIRST,    false, search_indexes,          NULL},
     {"$listSessions",        REFUSED},
     {"$lookup",              ANYWHERE, false, oc_stage_lookup,       oc_refer_lookup},
     {"$match",               ANYWHERE, false, match,                 NULL},

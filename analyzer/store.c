@@ -29,10 +29,9 @@ static bool store_literal(oc_pipeline *p, const oc_literal *l, const oc_node *ta
         if (l->value.type == OC_DOCUMENT)
             return store_object(p, l, target, &how);
         oc_path_append(name, sizeof name, path);
-        return l->value.type != OC_ARRAY ||
-               oc_fail(p->scope.a->error, OC_ARRAY_ABOVE, path, p->scope.place,
-                       "encrypted fields cannot be inside arrays", "An array at path '%s' would violate the schema",
-                       name);
+        return l->value.type != OC_ARRAY || oc_fail(p->scope.a->error, OC_ARRAY_ABOVE, path, p->scope.place,
+                                                    "encrypted fields cannot be inside arrays",
+                                                    "An array at path '%s' would violate the schema", name);
     case OC_ARRAY_OF:
     case OC_UNKNOWN: break;
     }
@@ -40,8 +39,8 @@ static bool store_literal(oc_pipeline *p, const oc_literal *l, const oc_node *ta
 }
 
 static bool is_copy(const oc_node *node, const oc_node *target) {
-    return node == target || (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED &&
-                              oc_meta_equal(node->meta, target->meta));
+    return node == target ||
+           (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
 }
 
 /* An object that an expression has built: its own fields and no others. */
@@ -105,8 +104,9 @@ static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *no
 static bool fail(const oc_pipeline *p, const oc_path *path, const oc_node *target) {
     return oc_fail(p->scope.a->error, OC_PIPELINE_UPDATE, path, "update",
                    "set encrypted fields to constants, copy fields that are encrypted alike, or remove them",
-                   target->kind == OC_PLAIN ? "A pipeline update cannot store an encrypted value in an unencrypted field"
-                                            : "A pipeline update cannot store a computed value in an encrypted field");
+                   target->kind == OC_PLAIN
+                       ? "A pipeline update cannot store an encrypted value in an unencrypted field"
+                       : "A pipeline update cannot store a computed value in an encrypted field");
 }
 
 static bool agree_child(const oc_pipeline *p, const oc_node *target, const oc_node *node, oc_str name,

@@ -155,7 +155,8 @@ const oc_node *oc_derive_either(const oc_node *one, const oc_node *other, const 
 
 const oc_node *oc_either_child(const oc_either *either, oc_str name, oc_lookup *lookup) {
     const oc_node *one = oc_node_child_of_set(either->one, name, lookup);
-    return one ? oc_derive_either(one, oc_node_child_of_set(either->other, name, lookup), either->origin, lookup) : NULL;
+    return one ? oc_derive_either(one, oc_node_child_of_set(either->other, name, lookup), either->origin, lookup)
+               : NULL;
 }
 
 /* ---- paths ---- */

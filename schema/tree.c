@@ -230,7 +230,7 @@ bool oc_node_lookup(const oc_node *root, oc_str dotted, oc_lookup *lookup, oc_an
             break;
         at = dot + 1;
     }
-    *answer = (oc_answer){
-        .position = position_of(&w), .node = w.node, .in_array = w.in_array, .looked_up = w.looked_up};
+    *answer =
+        (oc_answer){.position = position_of(&w), .node = w.node, .in_array = w.in_array, .looked_up = w.looked_up};
     return true;
 }

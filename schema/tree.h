@@ -43,8 +43,8 @@ typedef enum oc_node_kind {
     OC_ABOVE,     /* not encrypted, but something below is or may be */
     OC_CONFLICT,  /* subschemas that match here disagree: using the path is an error */
     /* Only in pipelines: */
-    OC_ARRAY_OF,   /* an array with something encrypted in its elements */
-    OC_UNKNOWN, /* encrypted in some documents and not, or otherwise, in others: using the path is an error */
+    OC_ARRAY_OF, /* an array with something encrypted in its elements */
+    OC_UNKNOWN,  /* encrypted in some documents and not, or otherwise, in others: using the path is an error */
 } oc_node_kind;
 
 typedef struct oc_node oc_node;
@@ -100,8 +100,8 @@ typedef struct oc_lookup {
  * well. */
 const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup);
 
-/* The node for one component below `node`, which is OC_PLAIN or OC_ABOVE. NULL on failure, with the error set: exhausted
- * memory, or a name that a pattern cannot be matched against. The answer may be of any kind. */
+/* The node for one component below `node`, which is OC_PLAIN or OC_ABOVE. NULL on failure, with the error set:
+ * exhausted memory, or a name that a pattern cannot be matched against. The answer may be of any kind. */
 static inline const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
     if (node->kind == OC_PLAIN)
         return &oc_plain_node;

@@ -73,7 +73,8 @@ void oc_splice_cut(oc_splice *s, oc_frame *frame, const uint8_t *at, const uint8
 /* Inserts whole elements before offset `at` (a position between elements of the frame's document). */
 void oc_splice_insert(oc_splice *s, oc_frame *frame, const uint8_t *at, const uint8_t *bytes, size_t len);
 
-/* The offsets at which something is left out or replaced so far, sorted, in the arena. NULL when memory is exhausted. */
+/* The offsets at which something is left out or replaced so far, sorted, in the arena. NULL when memory is exhausted.
+ */
 const uint32_t *oc_splice_replaced(const oc_splice *s, size_t *count);
 
 static inline uint32_t oc_splice_offset(const oc_splice *s, const uint8_t *p) {
