@@ -25,5 +25,11 @@ bool oc_analyze_delete(oc_analysis *a, oc_frame *frame, const oc_fields *fields)
 bool oc_analyze_find_and_modify(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
 bool oc_analyze_count(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
 bool oc_analyze_distinct(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+/* bulk.c */
+bool oc_analyze_bulk_write(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+/* ddl.c */
+bool oc_analyze_create(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_coll_mod(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_create_indexes(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
 
 #endif

@@ -62,7 +62,12 @@
     X(DISTINCT_KEY, 2, "distinct-key")                                                                                 \
     X(SORT_ENCRYPTED, 2, "sort-encrypted")                                                                             \
     X(PROJECTION, 2, "projection")                                                                                     \
-    X(INDEX_BOUND, 2, "index-bound")
+    X(INDEX_BOUND, 2, "index-bound")                                                                                   \
+    X(STORED_FILTER, 2, "stored-filter")                                                                               \
+    X(VALIDATOR_SCHEMA, 2, "validator-schema")                                                                         \
+    X(INDEX_KEY, 2, "index-key")                                                                                       \
+    X(COLLECTION_OPTION, 2, "collection-option")                                                                       \
+    X(BULK_OPERATION, 2, "bulk-operation")
 
 typedef enum oc_rule {
 #define OC_RULE_ID(id, code, name) OC_##id,
