@@ -41,24 +41,18 @@ static const oc_field insert_fields[] = {
 };
 
 static const oc_field update_fields[] = {
-    {"update", OC_SLOT_NONE},
-    {"filter", OC_SLOT_FILTER},
-    {"updateMods", OC_SLOT_UPDATE},
-    {"collation", OC_SLOT_COLLATION},
-    {"upsert", OC_SLOT_UPSERT},
-    {"upsertSupplied", OC_SLOT_UPSERT_SUPPLIED},
-    {"sort", OC_SLOT_SORT},
-    {"constants", OC_SLOT_NONE},
-    {"multi", OC_SLOT_NONE},
-    {"hint", OC_SLOT_NONE},
-    {"arrayFilters", OC_SLOT_NONE}, /* range over array elements, which hold nothing encrypted */
-    {"sampleId", OC_SLOT_NONE},
-    {NULL, OC_SLOT_NONE},
+    {"update", OC_SLOT_NONE},         {"filter", OC_SLOT_FILTER},     {"updateMods", OC_SLOT_UPDATE},
+    {"collation", OC_SLOT_COLLATION}, {"upsert", OC_SLOT_UPSERT},     {"upsertSupplied", OC_SLOT_UPSERT_SUPPLIED},
+    {"sort", OC_SLOT_SORT},           {"constants", OC_SLOT_NONE},    {"multi", OC_SLOT_NONE},
+    {"hint", OC_SLOT_NONE},           {"arrayFilters", OC_SLOT_NONE}, /* range over array elements, which hold nothing
+                                                                         encrypted */
+    {"sampleId", OC_SLOT_NONE},       {NULL, OC_SLOT_NONE},
 };
 
 static const oc_field delete_fields[] = {
-    {"delete", OC_SLOT_NONE}, {"filter", OC_SLOT_FILTER}, {"collation", OC_SLOT_COLLATION}, {"multi", OC_SLOT_NONE},
-    {"hint", OC_SLOT_NONE},   {"sampleId", OC_SLOT_NONE}, {NULL, OC_SLOT_NONE},
+    {"delete", OC_SLOT_NONE}, {"filter", OC_SLOT_FILTER}, {"collation", OC_SLOT_COLLATION},
+    {"multi", OC_SLOT_NONE},  {"hint", OC_SLOT_NONE},     {"sampleId", OC_SLOT_NONE},
+    {NULL, OC_SLOT_NONE},
 };
 
 static const operation operations[] = {

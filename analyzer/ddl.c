@@ -13,13 +13,14 @@ static bool is_given(const oc_fields *fields, oc_slot slot) {
 
 /* ---- strings below a node ---- */
 
-/* What a search through a tree looks for, and how many nodes it may still visit: keys may be as many as nodes. */
+/* What a search through a tree looks for, and how many nodes it may still look at: a command may have as many keys as
+ * the schema has nodes. */
 typedef struct search {
     bool compared; /* only fields whose values are compared */
     size_t left;
 } search;
 
-enum { MAX_VISITS = 100000 };
+enum { MAX_VISITS = 1000000 };
 
 static bool may_hold_strings(search *s, const oc_node *node);
 
@@ -39,11 +40,11 @@ static bool below_hold_strings(search *s, const oc_node *node) {
 /* Whether an encrypted string may stand at or below the node. Where the search is given up, or the schema disagrees
  * with itself, it may. */
 static bool may_hold_strings(search *s, const oc_node *node) {
-    if (node->kind == OC_PLAIN)
-        return false;
     if (node->kind == OC_CONFLICT || s->left == 0)
         return true;
     s->left--;
+    if (node->kind == OC_PLAIN)
+        return false;
     if (node->kind == OC_ENCRYPTED)
         return !(s->compared && node->meta->algorithm == OC_RANDOM) && oc_meta_may_be(node->meta, STRINGS);
     return below_hold_strings(s, node);
@@ -112,8 +113,7 @@ static bool encrypted_key(oc_analysis *a, const oc_elem *key, const oc_path *pat
         return fail_key(a, path, "key", "declare the field with the Deterministic algorithm",
                         "An index on a field encrypted with the randomized encryption algorithm finds nothing");
     if (order_of(key) == BY_OTHER)
-        return fail_key(a, path, "key", NULL,
-                        "An index on an encrypted field must be ascending, descending or hashed");
+        return fail_key(a, path, "key", NULL, "An index on an encrypted field must be ascending, descending or hashed");
     return !expires || fail_expiry(a, path);
 }
 
@@ -203,8 +203,7 @@ bool oc_analyze_create_indexes(oc_analysis *a, oc_frame *frame, const oc_fields 
     while (oc_next(&it, &e)) {
         if (e.type != OC_DOCUMENT)
             return oc_fail(a->error, OC_WRONG_TYPE, NULL, "indexes", NULL,
-                           "BSON field 'createIndexes.indexes' must hold objects only, found %s",
-                           oc_type_name(e.type));
+                           "BSON field 'createIndexes.indexes' must hold objects only, found %s", oc_type_name(e.type));
         if (!index_document(a, e.value, "createIndexes.indexes", &strings))
             return false;
     }
@@ -238,9 +237,12 @@ static bool time_series_path(oc_analysis *a, const oc_elem *e) {
 /* The server sorts and groups by the fields that are named here. */
 static bool time_series(oc_analysis *a, const oc_elem *e) {
     static const oc_field rows[] = {
-        {"timeField", OC_SLOT_SORT},       {"metaField", OC_SLOT_KEY},
-        {"granularity", OC_SLOT_NONE},     {"bucketMaxSpanSeconds", OC_SLOT_NONE},
-        {"bucketRoundingSeconds", OC_SLOT_NONE}, {NULL, OC_SLOT_NONE},
+        {"timeField", OC_SLOT_SORT},
+        {"metaField", OC_SLOT_KEY},
+        {"granularity", OC_SLOT_NONE},
+        {"bucketMaxSpanSeconds", OC_SLOT_NONE},
+        {"bucketRoundingSeconds", OC_SLOT_NONE},
+        {NULL, OC_SLOT_NONE},
     };
     oc_fields fields;
     if (oc_is_absent(e))
@@ -326,8 +328,9 @@ static bool expiring_key(oc_analysis *a, const oc_elem *key) {
 
 static bool changed_index(oc_analysis *a, const oc_elem *e) {
     static const oc_field rows[] = {
-        {"keyPattern", OC_SLOT_KEY}, {"expireAfterSeconds", OC_SLOT_EXPIRE}, {"name", OC_SLOT_NONE},
-        {"hidden", OC_SLOT_NONE},    {"unique", OC_SLOT_NONE},               {"prepareUnique", OC_SLOT_NONE},
+        {"keyPattern", OC_SLOT_KEY},      {"expireAfterSeconds", OC_SLOT_EXPIRE},
+        {"name", OC_SLOT_NONE},           {"hidden", OC_SLOT_NONE},
+        {"unique", OC_SLOT_NONE},         {"prepareUnique", OC_SLOT_NONE},
         {"forceNonUnique", OC_SLOT_NONE}, {NULL, OC_SLOT_NONE},
     };
     oc_fields fields;
@@ -346,8 +349,7 @@ static bool changed_expiry(oc_analysis *a, const oc_elem *e) {
 
 bool oc_analyze_coll_mod(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     (void)frame;
-    return no_view(a, fields) && validator(a, fields) &&
-           time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
+    return no_view(a, fields) && validator(a, fields) && time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
            changed_index(a, oc_field_get(fields, OC_SLOT_KEY)) &&
            changed_expiry(a, oc_field_get(fields, OC_SLOT_EXPIRE));
 }
