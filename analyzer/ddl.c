@@ -212,9 +212,9 @@ bool oc_analyze_create_indexes(oc_analysis *a, oc_frame *frame, const oc_fields 
 
 /* ---- collections ---- */
 
-/* Views have no schema of their own: what reads through one is analysed by nothing. */
+/* A driver knows no schema for a view, so what reads through one would not be analysed. */
 static bool no_view(oc_analysis *a, const oc_fields *fields) {
-    const bool given = is_given(fields, OC_SLOT_VIEW_ON) || is_given(fields, OC_SLOT_PIPELINE);
+    bool given = is_given(fields, OC_SLOT_VIEW_ON) || is_given(fields, OC_SLOT_PIPELINE);
     return !given || oc_fail(a->error, OC_COLLECTION_OPTION, NULL, "viewOn",
                              "make the view with a client that does not encrypt automatically",
                              "A view cannot have a schema that encrypts");
