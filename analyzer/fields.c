@@ -117,14 +117,16 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
 
 /* The place of a name in "a b c", -1 if it is not there. */
 static int place_among(const char *names, oc_str name) {
-    for (int i = 0;; i++) {
-        const char *space = strchr(names, ' ');
-        if (oc_str_eq(name, (oc_str){names, space ? (size_t)(space - names) : strlen(names)}))
+    for (int i = 0; *names; i++) {
+        size_t n = 0;
+        while (n < name.n && names[n] == name.s[n])
+            n++;
+        if (n == name.n && (names[n] == ' ' || names[n] == '\0'))
             return i;
-        if (!space)
-            return -1;
-        names = space + 1;
+        while (*names && *names++ != ' ')
+            ;
     }
+    return -1;
 }
 
 bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out) {
