@@ -2,6 +2,7 @@
 
 #include "expression.h"
 
+#include "fields.h"
 #include "mark.h"
 
 static const oc_str no_path = {"", 0};
@@ -100,8 +101,8 @@ bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
         return oc_fail_kept(s, r->path, op);
     return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, r->path}, op,
                    "compute with it in the application, after decryption",
-                   "Expression '%s' cannot take an encrypted field: '%s'%s", op, oc_name(r->path).text,
-                   describe(r->node));
+                   "Expression '%s' cannot take an encrypted field%s%s%s%s", op, r->path.n ? ": '" : "",
+                   oc_name(r->path).text, r->path.n ? "'" : "", describe(r->node));
 }
 
 static bool fail_shape(const oc_scope *s, const char *op, const char *what) {
@@ -188,6 +189,15 @@ bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
     *v = (oc_variable){*variables, name, count};
     *variables = v;
     return true;
+}
+
+bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const char *place) {
+    uint8_t first = name.n ? (uint8_t)name.s[0] : 0;
+    if ((first >= 'a' && first <= 'z') || first >= 0x80)
+        return oc_bind(a, variables, name);
+    return oc_fail(a->error, OC_VARIABLE_BOUND, NULL, place, "name variables in lower case",
+                   "%s cannot bind the variable $$%s where a schema of the request encrypts something", place,
+                   oc_name(name).text);
 }
 
 static bool is_variable(const oc_scope *s, oc_str name) {
@@ -382,7 +392,8 @@ static bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *op
         if (!oc_find_operand(row->names, e.name, &mark))
             return oc_fail(s->a->error, OC_FIELD_UNKNOWN, NULL, row->name, NULL,
                            "BSON field '%s.%s' is an unknown field.", row->name, oc_name(e.name).text);
-        if (mark == ' ' && !oc_expect_plain(s, inner, &e, row->name))
+        if (mark == ' ' ? !oc_expect_plain(s, inner, &e, row->name)
+                        : !oc_is_constant(&e) && !oc_fail_constant(s->a, row->name, e.name))
             return false;
     }
     return true;
@@ -484,7 +495,7 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let) {
     oc_iter it = oc_elem_iter(let);
     oc_elem e;
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind(a, &a->variables, e.name))
+        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind_user(a, &a->variables, e.name, "let"))
             return false;
     }
     return true;

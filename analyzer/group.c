@@ -54,9 +54,17 @@ static bool check_key(const oc_scope *s, const oc_elem *e, const oc_node *node, 
     return oc_check_comparable(s->a, node->meta, path, s->place);
 }
 
+/* What messages name: the field that is the key, or the key's own name where it is computed. */
+static oc_str key_name(const oc_elem *e) {
+    if (e->type != OC_STRING || oc_str_is(e->name, "_id") || !oc_str_starts(oc_elem_str(e), "$"))
+        return e->name;
+    oc_str path = oc_elem_str(e);
+    return (oc_str){path.s + 1, path.n - 1};
+}
+
 const oc_node *oc_group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = oc_evaluate(s, frame, e);
-    return node && check_key(s, e, node, &(oc_path){NULL, e->name}) ? node : NULL;
+    return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? node : NULL;
 }
 
 bool oc_partition_field(const oc_scope *s, oc_str path) {
@@ -151,7 +159,7 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
 static bool named_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_accumulator *row, char mark,
                           const oc_node **passed) {
     if (mark == '=')
-        return true;
+        return oc_is_constant(e) || oc_fail_constant(s->a, row->name, e->name);
     if (mark == '<')
         return oc_sort_on(s->a, s->tree, e);
     if (row->kind != OC_ACCUMULATE_PASS)
@@ -194,8 +202,7 @@ static const oc_node *array_of(const oc_scope *s, const oc_node *element) {
 }
 
 static const oc_node *set_of(const oc_scope *s, oc_frame *frame, const oc_elem *operand) {
-    const oc_node *element = oc_evaluate(s, frame, operand);
-    return element && check_key(s, operand, element, &(oc_path){NULL, operand->name}) ? array_of(s, element) : NULL;
+    return array_of(s, oc_group_key(s, frame, operand));
 }
 
 static bool no_operand(const oc_scope *s, const oc_elem *e) {
@@ -305,8 +312,6 @@ bool oc_stage_group(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!start(p, &g, e))
         return false;
     while (oc_next(&it, &member)) {
-        if (oc_str_is(member.name, "$doingMerge"))
-            continue;
         bool key = oc_str_is(member.name, "_id");
         if (!add(p, &g, member.name, key ? oc_group_key(&p->scope, inner, &member) : output(p, inner, &member)))
             return false;
@@ -341,13 +346,13 @@ static bool bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_e
 
 bool oc_stage_bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
-    return oc_stage_options(p, e, "groupBy boundaries default output", parts) &&
+    return oc_stage_options(p, e, "groupBy =boundaries =default output", parts) &&
            bucket(p, frame, e, &parts[0], &parts[3]);
 }
 
 bool oc_stage_bucket_auto(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
-    return oc_stage_options(p, e, "groupBy buckets output granularity", parts) &&
+    return oc_stage_options(p, e, "groupBy =buckets output =granularity", parts) &&
            bucket(p, frame, e, &parts[0], &parts[2]);
 }
 
@@ -368,8 +373,12 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
         return NULL;
     }
     while (oc_next(&it, &member)) {
-        if (oc_str_is(member.name, "window"))
-            continue;
+        if (oc_str_is(member.name, "window")) {
+            if (oc_is_constant(&member))
+                continue;
+            oc_fail_constant(p->scope.a, p->scope.place, member.name);
+            return NULL;
+        }
         if (node) {
             oc_fail_stage(p, NULL, NULL, "wants one window function for each field of output");
             return NULL;
@@ -429,7 +438,7 @@ bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[3] = {0};
     oc_str field;
     (void)frame;
-    if (!oc_stage_options(p, e, "field partitionByFields range", parts))
+    if (!oc_stage_options(p, e, "field partitionByFields =range", parts))
         return false;
     if (!parts[0].start)
         return oc_fail_stage(p, NULL, NULL, "needs a field");
@@ -448,7 +457,7 @@ static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         oc_elem parts[2] = {0};
-        if (!oc_stage_plain_path(p, member.name) || !oc_stage_options(p, &member, "value method", parts))
+        if (!oc_stage_plain_path(p, member.name) || !oc_stage_options(p, &member, "value =method", parts))
             return false;
         oc_frame *field = oc_inner_frame(p->scope.a, inner, &member);
         if (!field)

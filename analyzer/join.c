@@ -125,7 +125,7 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) || !oc_bind(p->scope.a, variables, e.name))
+        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) || !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
             return false;
     }
     return true;
@@ -168,7 +168,7 @@ bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 enum { GRAPH_FROM, START, FROM_FIELD, TO_FIELD, GRAPH_AS, DEPTH, DEPTH_FIELD, RESTRICT, GRAPH_OPTIONS };
 static const char graph_options[] =
-    "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch";
+    "from startWith connectFromField connectToField as =maxDepth depthField restrictSearchWithMatch";
 
 /* The values that the search starts with and goes on by are compared with each other. */
 static bool connect(oc_pipeline *p, oc_frame *frame, const oc_elem parts[]) {
@@ -263,13 +263,13 @@ bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 /* {input: {pipelines: {name: […]}}}: each selects documents of the collection. */
 static const oc_elem *fused_pipelines(const oc_pipeline *p, const oc_elem *e, oc_elem *pipelines) {
     oc_elem parts[3] = {0}, input[2] = {0};
-    if (!oc_stage_options(p, e, "input combination scoreDetails", parts))
+    if (!oc_stage_options(p, e, "input combination =scoreDetails", parts))
         return NULL;
     if (!parts[0].start || parts[0].type != OC_DOCUMENT) {
         oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
         return NULL;
     }
-    if (!oc_stage_options(p, &parts[0], "pipelines normalization", input))
+    if (!oc_stage_options(p, &parts[0], "pipelines =normalization", input))
         return NULL;
     if (!input[0].start || input[0].type != OC_DOCUMENT) {
         oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
@@ -277,6 +277,25 @@ static const oc_elem *fused_pipelines(const oc_pipeline *p, const oc_elem *e, oc
     }
     *pipelines = input[0];
     return pipelines;
+}
+
+/* {method, weights, expression}: the expression computes with the pipelines' scores, variables by their names. */
+static bool combine(const oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_elem *pipelines) {
+    oc_elem combination, parts[3] = {0}, member;
+    oc_scope scope = p->scope;
+    scope.kept = "the expression of $scoreFusion"; /* which computes with scores, not with fields */
+    if (!oc_bson_find(e->value, "combination", &combination))
+        return true;
+    if (!oc_stage_options(p, &combination, "=method =weights expression", parts))
+        return false;
+    oc_iter it = oc_elem_iter(pipelines);
+    while (oc_next(&it, &member))
+        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, p->scope.place))
+            return false;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, &combination);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    return !parts[2].start || oc_expect_plain(&scope, inner, &parts[2], p->scope.place);
 }
 
 bool oc_stage_rank_fusion(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
@@ -300,7 +319,7 @@ bool oc_stage_rank_fusion(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
             return false;
     }
     p->scope.tree = tree;
-    return true;
+    return combine(p, stage, e, &pipelines);
 }
 
 /* ---- $out, $merge ---- */
@@ -357,7 +376,7 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(p->scope.a);
-    if (!oc_stage_options(p, e, "into on let whenMatched whenNotMatched", parts) ||
+    if (!oc_stage_options(p, e, "into =on let whenMatched =whenNotMatched", parts) ||
         !bind_variables(p, inner, &parts[2], &variables) || !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
         return false;
     return !parts[3].start || parts[3].type != OC_ARRAY ||

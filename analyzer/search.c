@@ -133,25 +133,41 @@ bool oc_stage_search_meta(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     return true;
 }
 
-/* The filter of $vectorSearch: field names are paths, operators stand around and inside. */
+static bool is_logical(oc_str name) {
+    return oc_str_is(name, "$and") || oc_str_is(name, "$or") || oc_str_is(name, "$nor") || oc_str_is(name, "$not");
+}
+
+static bool vector_filter(const oc_pipeline *p, const oc_elem *e);
+
+static bool vector_filters(const oc_pipeline *p, const oc_elem *list) {
+    oc_iter it = oc_elem_iter(list);
+    oc_elem member;
+    if (list->type != OC_ARRAY)
+        return vector_filter(p, list);
+    while (oc_next(&it, &member))
+        if (!vector_filter(p, &member))
+            return false;
+    return true;
+}
+
+/* The filter of $vectorSearch: names are paths, compared with constants; logical operators stand around them. */
 static bool vector_filter(const oc_pipeline *p, const oc_elem *e) {
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member)) {
-        bool is_operator = oc_str_starts(member.name, "$");
-        if (e->type == OC_DOCUMENT && !is_operator && !oc_stage_plain_path(p, member.name))
-            return false;
-        if ((e->type == OC_ARRAY || is_operator) && !vector_filter(p, &member))
+        if (is_logical(member.name) ? !vector_filters(p, &member)
+            : oc_str_starts(member.name, "$") ? !fail_hidden(p, member.name)
+                                              : !oc_stage_plain_path(p, member.name))
             return false;
     }
-    return true;
+    return is_object(p, e);
 }
 
 bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
     oc_elem parts[VECTOR_OPTIONS] = {0};
     (void)frame;
-    if (!oc_stage_options(p, e, "path filter exact index limit numCandidates queryVector query model explainOptions",
+    if (!oc_stage_options(p, e, "path filter =exact =index =limit =numCandidates =queryVector =query =model =explainOptions",
                           parts))
         return false;
     if (!parts[PATH].start)

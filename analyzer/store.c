@@ -85,7 +85,10 @@ static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_no
             return NULL;
     if (constant)
         return target->kind == OC_PLAIN ? &oc_plain_node : target;
-    return is_built(node) && target->kind == OC_ABOVE ? store_fields(p, node, target, path) : node;
+    /* No node with constants in it is kept: a later stage would take them for its own. */
+    return is_built(node) && (target->kind == OC_ABOVE || target->kind == OC_PLAIN)
+               ? store_fields(p, node, target, path)
+               : node;
 }
 
 const oc_node *oc_store(oc_pipeline *p, const oc_results *results, const oc_node *target, const oc_path *path) {

@@ -81,7 +81,8 @@ struct oc_node {
         const char *origin;        /* OC_UNKNOWN: what made it so, for messages */
         const oc_literal *literal; /* OC_PLAIN: one of these constants; NULL: any plain value */
     };
-    bool looked_up; /* OC_ARRAY_OF: made by $lookup */
+    bool looked_up;   /* OC_ARRAY_OF: made by $lookup */
+    bool maybe_array; /* OC_ABOVE, in pipelines: a field was set below a plain one, in each element if that is an array */
 };
 
 extern const oc_node oc_plain_node;
