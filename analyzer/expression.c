@@ -277,15 +277,6 @@ static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const 
     return oc_evaluate_each(s, frame, e, &results) ? oc_join_results(s, &results) : NULL;
 }
 
-static size_t count_members(const uint8_t *doc) {
-    oc_iter it = oc_bson_iter(doc);
-    oc_elem e;
-    size_t n = 0;
-    while (oc_next(&it, &e))
-        n++;
-    return n;
-}
-
 /* The object node; where all its fields are constants, a constant of that shape. */
 static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_name_entry *entries, size_t n,
                        bool raw, oc_results *out) {
@@ -304,7 +295,7 @@ static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, con
 
 static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
     oc_frame *inner = oc_inner_frame(s->a, frame, e);
-    size_t count = count_members(e->value), n = 0;
+    size_t count = oc_count_members(e), n = 0;
     oc_name_entry *entries = oc_arena_alloc(s->a->arena, (count + 1) * sizeof *entries);
     if (!inner || !entries)
         return oc_no_memory(s->a);

@@ -58,9 +58,9 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
 /* The error for a required field that is not there; always false. */
 bool oc_fail_missing(oc_analysis *a, const char *label, const char *name);
 
-/* The same for the object of a stage or an operator: sorts the fields of `e` into out[], by their place in `names`, which
- * has them with spaces between; one with '=' before it must be a constant. An absent one is left as it is (zeroed by the
- * caller). */
+/* The same for the object of a stage or an operator: sorts the fields of `e` into out[], by their place in `names`,
+ * which has them with spaces between; one with '=' before it must be a constant. An absent one is left as it is (zeroed
+ * by the caller). */
 bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out);
 
 /* Whether a value has no field path, variable or operator in it. */

@@ -276,7 +276,7 @@ static bool add(oc_pipeline *p, grouped *g, oc_str name, const oc_node *node) {
 }
 
 static bool start(oc_pipeline *p, grouped *g, const oc_elem *e) {
-    size_t most = e ? (size_t)(e->end - e->value) / 3 : 0; /* an element has three bytes at least */
+    size_t most = e ? oc_count_members(e) : 0;
     g->entries = oc_arena_alloc(p->scope.a->arena, (most + 2) * sizeof *g->entries);
     return g->entries || oc_no_memory(p->scope.a);
 }

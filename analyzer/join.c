@@ -125,7 +125,8 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) || !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
+        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) ||
+            !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
             return false;
     }
     return true;

@@ -163,8 +163,7 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
     if (!oc_options(s->a, operand, "$reduce", "input initialValue in =as =valueAs =arrayIndexAs", parts))
         return false;
     each_element each = {.input = parts[0], .as = parts[3], .index = parts[5], .body = parts[2]};
-    if (!start_each(s, frame, operand, "$reduce", &each) ||
-        !bind_named(s, &parts[4], "value", "$reduce", &each.scope))
+    if (!start_each(s, frame, operand, "$reduce", &each) || !bind_named(s, &parts[4], "value", "$reduce", &each.scope))
         return false;
     if (parts[1].start && !oc_expect_plain(s, each.frame, &parts[1], "$reduce"))
         return false;

@@ -19,7 +19,7 @@ typedef struct place {
     const oc_node *in, *out;
     const oc_node *target; /* NULL: not an update */
     const oc_path *path;   /* NULL: the document itself */
-    bool document; /* no array at run time: the document itself, or an element of an array */
+    bool document;         /* no array at run time: the document itself, or an element of an array */
 } place;
 
 static const oc_node empty_object = {.kind = OC_PLAIN, .rest = &oc_absent_node};
@@ -226,7 +226,8 @@ static bool apply(reshape *r, oc_frame *frame, const oc_elem *e, const oc_node *
     oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(r->p->scope.a);
-    const oc_node *tree = fields(r, inner, &(place){.in = r->p->scope.tree, .out = out, .target = r->p->stored, .document = true});
+    const oc_node *tree =
+        fields(r, inner, &(place){.in = r->p->scope.tree, .out = out, .target = r->p->stored, .document = true});
     if (!tree)
         return false;
     r->p->scope.tree = tree;
@@ -262,8 +263,8 @@ static void count_fields(const uint8_t *doc, bool top, tally *others, tally *id)
     }
 }
 
-/* Whether a projection excludes: what the other fields than `_id` say, and `_id` if there are none. Where they disagree,
- * the server refuses the projection, and so do we: what comes out of it must not be guessed. */
+/* Whether a projection excludes: what the other fields than `_id` say, and `_id` if there are none. Where they
+ * disagree, the server refuses the projection, and so do we: what comes out of it must not be guessed. */
 static bool find_mode(oc_pipeline *p, const uint8_t *doc, mode *m) {
     tally others = {0}, id = {0};
     count_fields(doc, true, &others, &id);
@@ -299,7 +300,8 @@ static bool unset_path(oc_pipeline *p, const oc_elem *e) {
     if (!oc_stage_string(p, e, &name))
         return false;
     const oc_node *tree =
-        path(&r, NULL, &excluded, &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored, .document = true}, name);
+        path(&r, NULL, &excluded,
+             &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored, .document = true}, name);
     if (!tree)
         return false;
     p->scope.tree = tree;

@@ -155,7 +155,7 @@ static bool vector_filter(const oc_pipeline *p, const oc_elem *e) {
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member)) {
-        if (is_logical(member.name) ? !vector_filters(p, &member)
+        if (is_logical(member.name)           ? !vector_filters(p, &member)
             : oc_str_starts(member.name, "$") ? !fail_hidden(p, member.name)
                                               : !oc_stage_plain_path(p, member.name))
             return false;
@@ -167,8 +167,8 @@ bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
     oc_elem parts[VECTOR_OPTIONS] = {0};
     (void)frame;
-    if (!oc_stage_options(p, e, "path filter =exact =index =limit =numCandidates =queryVector =query =model =explainOptions",
-                          parts))
+    if (!oc_stage_options(
+            p, e, "path filter =exact =index =limit =numCandidates =queryVector =query =model =explainOptions", parts))
         return false;
     if (!parts[PATH].start)
         return oc_fail_stage(p, NULL, NULL, "needs a path");

@@ -105,7 +105,7 @@ static bool unwind(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 /* ---- $redact ---- */
 
-/* Every object below a node, each once. */
+/* Every object below a node; one that is there in two ways may be here twice. */
 typedef struct levels {
     oc_analysis *a;
     oc_levels found;
@@ -124,10 +124,20 @@ static bool collect_table(levels *l, const oc_name_table *table) {
 }
 
 static bool add_level(levels *l, const oc_node *node) {
-    if (l->found.count == l->cap)
+    if (l->found.count == MOST_LEVELS)
         return oc_fail(l->a->error, OC_TOO_COMPLEX, NULL, "$redact", "return $$KEEP or $$PRUNE only",
                        "$redact with $$DESCEND is not possible over more than %d objects with encrypted fields",
                        MOST_LEVELS);
+    if (l->found.count == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 8;
+        const oc_node **nodes = oc_arena_alloc(l->a->arena, cap * sizeof *nodes);
+        if (!nodes)
+            return oc_no_memory(l->a);
+        if (l->cap)
+            memcpy(nodes, l->found.nodes, l->cap * sizeof *nodes);
+        l->found.nodes = nodes;
+        l->cap = cap;
+    }
     l->found.nodes[l->found.count++] = node;
     return true;
 }
@@ -156,7 +166,8 @@ static bool collect(levels *l, const oc_node *node) {
     return node->kind != OC_ABOVE || (add_level(l, node) && collect_below(l, node));
 }
 
-/* ---- whether it may descend: whatever is not plainly $$KEEP or $$PRUNE may be equal to what $$DESCEND stands for ---- */
+/* ---- whether it may descend: whatever is not plainly $$KEEP or $$PRUNE may be equal to what $$DESCEND stands for ----
+ */
 
 static bool may_descend(const oc_elem *e);
 
@@ -195,15 +206,12 @@ static bool may_descend(const oc_elem *e) {
 
 static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     static const char *const results[] = {"DESCEND", "PRUNE", "KEEP"};
-    levels l = {.a = p->scope.a, .cap = MOST_LEVELS};
+    levels l = {.a = p->scope.a};
     oc_scope scope = p->scope;
     for (size_t i = 0; i < 3; i++)
         if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}))
             return false;
     if (may_descend(e)) {
-        l.found.nodes = oc_arena_alloc(p->scope.a->arena, MOST_LEVELS * sizeof *l.found.nodes);
-        if (!l.found.nodes)
-            return oc_no_memory(p->scope.a);
         if (!collect(&l, p->scope.tree))
             return false;
         scope.levels = &l.found;

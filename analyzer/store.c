@@ -60,6 +60,8 @@ static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc
         oc_no_memory(p->scope.a);
         return NULL;
     }
+    if (!oc_derive_work(lookup))
+        return NULL;
     for (size_t i = 0; table->slots && i <= table->mask; i++) {
         const oc_name_entry *slot = &table->slots[i];
         if (!slot->name.s)

@@ -93,7 +93,7 @@ static bool merge_tables(oc_name_table *fields, const oc_name_table *below, oc_l
  * it, so that of n fields in n stages a look-up sees log n tables, and each field is copied log n times. */
 static const oc_node *derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, bool maybe_array,
                                   oc_lookup *lookup) {
-    oc_node node = {.base = base, .maybe_array = maybe_array};
+    oc_node node = {.base = base, .maybe_array = maybe_array, .depth = base->depth};
     if (!oc_name_table_build(&node.children, lookup->arena, fields, count))
         return out_of_memory(lookup);
     if (!count_over(base, fields, count, lookup, &node.encrypting))
@@ -111,7 +111,8 @@ const oc_node *oc_derive_over(const oc_node *base, const oc_name_entry *fields, 
     return derive_over(base, fields, count, false, lookup);
 }
 
-const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup) {
+const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *fields, size_t count,
+                                     oc_lookup *lookup) {
     return derive_over(base, fields, count, true, lookup);
 }
 
@@ -125,21 +126,17 @@ bool oc_may_be_array(const oc_node *node) {
 
 /* ---- one or the other ---- */
 
-static unsigned depth_of(const oc_node *node) {
-    return node->kind == OC_ABOVE && node->either ? node->either->depth : 0;
-}
-
 /* Two documents, one of them with something encrypted. */
 static const oc_node *either_object(const oc_node *one, const oc_node *other, const char *origin, oc_lookup *lookup) {
-    unsigned a = depth_of(one), b = depth_of(other);
+    unsigned depth = 1 + (one->depth > other->depth ? one->depth : other->depth);
     oc_either *either = oc_arena_alloc(lookup->arena, sizeof *either);
     if (!either)
         return out_of_memory(lookup);
-    *either = (oc_either){one, other, origin, 1 + (a > b ? a : b)};
-    if (either->depth > DEEPEST_EITHER)
+    *either = (oc_either){one, other, origin};
+    if (depth > DEEPEST_EITHER)
         return oc_derive_unknown(origin, lookup);
     bool maybe_array = (one->kind == OC_ABOVE && one->maybe_array) || (other->kind == OC_ABOVE && other->maybe_array);
-    return keep((oc_node){.kind = OC_ABOVE, .either = either, .maybe_array = maybe_array}, lookup);
+    return keep((oc_node){.kind = OC_ABOVE, .either = either, .depth = depth, .maybe_array = maybe_array}, lookup);
 }
 
 static bool same_encryption(const oc_node *one, const oc_node *other) {
