@@ -195,7 +195,8 @@ static value *create(gen *g, const char *name) {
 static value *create_indexes(gen *g) {
     value *command = named(g, "createIndexes"), *indexes = value_array(g->p);
     const place *e = gen_percent(g, 60) ? gen_place(g, gen_odd(g, 30) ? ANYTHING : COMPARABLE) : NULL;
-    value *index = value_one(g->p, "key", value_one(g->p, e ? e->path : "x", value_int(g->p, gen_percent(g, 70) ? 1 : -1)));
+    value *index =
+        value_one(g->p, "key", value_one(g->p, e ? e->path : "x", value_int(g->p, gen_percent(g, 70) ? 1 : -1)));
     value_put(g->p, index, "name", value_string(g->p, "i1"));
     if (gen_percent(g, 20))
         value_put(g->p, index, "unique", value_bool(g->p, true));
@@ -216,31 +217,19 @@ static value *create_indexes(gen *g) {
 
 static value *bare(gen *g, command_kind kind) {
     switch (kind) {
-    case C_FIND:
-        return find(g);
-    case C_INSERT:
-        return insert(g);
+    case C_FIND: return find(g);
+    case C_INSERT: return insert(g);
     case C_UPDATE:
-    case C_UPDATE_PIPELINE:
-        return update(g, kind == C_UPDATE_PIPELINE);
-    case C_DELETE:
-        return delete_(g);
-    case C_FIND_AND_MODIFY:
-        return find_and_modify(g);
-    case C_COUNT:
-        return count(g);
-    case C_DISTINCT:
-        return distinct(g);
-    case C_AGGREGATE:
-        return aggregate(g);
-    case C_BULK_WRITE:
-        return bulk_write(g);
-    case C_CREATE:
-        return create(g, "create");
-    case C_COLL_MOD:
-        return create(g, "collMod");
-    default:
-        return create_indexes(g);
+    case C_UPDATE_PIPELINE: return update(g, kind == C_UPDATE_PIPELINE);
+    case C_DELETE: return delete_(g);
+    case C_FIND_AND_MODIFY: return find_and_modify(g);
+    case C_COUNT: return count(g);
+    case C_DISTINCT: return distinct(g);
+    case C_AGGREGATE: return aggregate(g);
+    case C_BULK_WRITE: return bulk_write(g);
+    case C_CREATE: return create(g, "create");
+    case C_COLL_MOD: return create(g, "collMod");
+    default: return create_indexes(g);
     }
 }
 

@@ -87,8 +87,9 @@ static value *arithmetic(gen *g) {
 static value *conditional(gen *g, unsigned depth, const metadata **meta) {
     const metadata *other = NULL;
     value *then = gen_expression(g, depth - 1, meta);
-    value *otherwise = gen_percent(g, 40) ? then : gen_percent(g, 50) ? gen_expression(g, depth - 1, &other)
-                                                                      : value_string(g->p, "$$REMOVE");
+    value *otherwise = gen_percent(g, 40)   ? then
+                       : gen_percent(g, 50) ? gen_expression(g, depth - 1, &other)
+                                            : value_string(g->p, "$$REMOVE");
     if (other != *meta)
         *meta = NULL;
     if (gen_percent(g, 50)) {

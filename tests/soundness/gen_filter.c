@@ -13,58 +13,40 @@ static value *list_of(gen *g, const metadata *meta) {
 
 static value *comparison(gen *g, const metadata *meta) {
     switch (gen_below(g, 8)) {
-    case 0:
-        return one(g, "$eq", gen_value_for(g, meta));
-    case 1:
-        return one(g, "$ne", gen_value_for(g, meta));
-    case 2:
-        return one(g, "$in", list_of(g, meta));
-    case 3:
-        return one(g, "$nin", list_of(g, meta));
-    case 4:
-        return one(g, "$not", one(g, gen_percent(g, 50) ? "$eq" : "$ne", gen_value_for(g, meta)));
+    case 0: return one(g, "$eq", gen_value_for(g, meta));
+    case 1: return one(g, "$ne", gen_value_for(g, meta));
+    case 2: return one(g, "$in", list_of(g, meta));
+    case 3: return one(g, "$nin", list_of(g, meta));
+    case 4: return one(g, "$not", one(g, gen_percent(g, 50) ? "$eq" : "$ne", gen_value_for(g, meta)));
     case 5: {
         value *both = one(g, "$ne", gen_value_for(g, meta));
         value_put(g->p, both, "$exists", value_bool(g->p, true));
         return both;
     }
-    default:
-        return gen_value_for(g, meta);
+    default: return gen_value_for(g, meta);
     }
 }
 
 static value *plain_operator(gen *g) {
     static const char *const ordered[] = {"$gt", "$gte", "$lt", "$lte", "$eq", "$ne", NULL};
     switch (gen_below(g, 14)) {
-    case 0:
-        return one(g, "$exists", value_bool(g->p, gen_percent(g, 50)));
-    case 1:
-        return one(g, "$in", list_of(g, NULL));
-    case 2:
-        return one(g, "$nin", list_of(g, NULL));
-    case 3:
-        return one(g, "$type", value_string(g->p, gen_percent(g, 50) ? "int" : "string"));
-    case 4:
-        return one(g, "$size", value_int(g->p, (int32_t)gen_below(g, 3)));
-    case 5:
-        return one(g, "$regex", value_string(g->p, "a"));
-    case 6:
-        return one(g, "$mod", list_of(g, &(metadata){.types = 2})); /* the server wants two numbers; it may judge */
-    case 7:
-        return one(g, "$elemMatch", one(g, "$gt", value_int(g->p, 0)));
-    case 8:
-        return one(g, "$all", list_of(g, NULL));
-    case 9:
-        return one(g, "$not", one(g, "$gt", gen_plain_value(g)));
+    case 0: return one(g, "$exists", value_bool(g->p, gen_percent(g, 50)));
+    case 1: return one(g, "$in", list_of(g, NULL));
+    case 2: return one(g, "$nin", list_of(g, NULL));
+    case 3: return one(g, "$type", value_string(g->p, gen_percent(g, 50) ? "int" : "string"));
+    case 4: return one(g, "$size", value_int(g->p, (int32_t)gen_below(g, 3)));
+    case 5: return one(g, "$regex", value_string(g->p, "a"));
+    case 6: return one(g, "$mod", list_of(g, &(metadata){.types = 2})); /* the server wants two numbers; it may judge */
+    case 7: return one(g, "$elemMatch", one(g, "$gt", value_int(g->p, 0)));
+    case 8: return one(g, "$all", list_of(g, NULL));
+    case 9: return one(g, "$not", one(g, "$gt", gen_plain_value(g)));
     case 10: {
         value *range = one(g, "$gte", value_int(g->p, 1));
         value_put(g->p, range, "$lt", value_int(g->p, 3));
         return range;
     }
-    case 11:
-        return one(g, "$bitsAllSet", value_int(g->p, 1));
-    default:
-        return one(g, gen_pick(g, ordered), gen_plain_value(g));
+    case 11: return one(g, "$bitsAllSet", value_int(g->p, 1));
+    default: return one(g, gen_pick(g, ordered), gen_plain_value(g));
     }
 }
 
@@ -84,14 +66,10 @@ static value *parent_operator(gen *g, const char *path) {
             break;
     }
     switch (gen_below(g, 5)) {
-    case 0:
-        return one(g, "$type", value_string(g->p, "object"));
-    case 1:
-        return gen_typed(g, T_INT);
-    case 2:
-        return gen_percent(g, 50) ? gen_document(g, &at, false) : one(g, "$eq", gen_document(g, &at, false));
-    default:
-        return one(g, "$exists", value_bool(g->p, gen_percent(g, 70)));
+    case 0: return one(g, "$type", value_string(g->p, "object"));
+    case 1: return gen_typed(g, T_INT);
+    case 2: return gen_percent(g, 50) ? gen_document(g, &at, false) : one(g, "$eq", gen_document(g, &at, false));
+    default: return one(g, "$exists", value_bool(g->p, gen_percent(g, 70)));
     }
 }
 
@@ -100,9 +78,7 @@ static void put_odd(gen *g, value *filter) {
     static const char *const tree[] = {"$where", "$text", "$jsonSchema", "$sampleRate", "$unknown", NULL};
     const place *any = gen_place(g, ANYTHING);
     switch (gen_below(g, 3)) {
-    case 0:
-        value_put(g->p, filter, gen_pick(g, tree), gen_typed(g, gen_percent(g, 50) ? T_STRING : T_DOC));
-        return;
+    case 0: value_put(g->p, filter, gen_pick(g, tree), gen_typed(g, gen_percent(g, 50) ? T_STRING : T_DOC)); return;
     case 1:
         value_put(g->p, filter, gen_pick(g, below), gen_percent(g, 50) ? gen_plain_value(g) : plain_operator(g));
         return;

@@ -183,7 +183,11 @@ static value *group(gen *g) {
 
 static value *sort(gen *g) {
     const place *e = gen_odd(g, 15) ? gen_place(g, ANYTHING) : NULL;
-    value *keys = value_one(g->p, e ? e->path : gen_percent(g, 60) ? "x" : "y", value_int(g->p, gen_percent(g, 50) ? 1 : -1));
+    value *keys = value_one(g->p,
+                            e                    ? e->path
+                            : gen_percent(g, 60) ? "x"
+                                                 : "y",
+                            value_int(g->p, gen_percent(g, 50) ? 1 : -1));
     if (gen_percent(g, 30) && !collides(keys, "sub.s"))
         value_put(g->p, keys, "sub.s", value_int(g->p, 1));
     return stage(g, "$sort", keys);
@@ -304,14 +308,10 @@ static value *redact(gen *g) {
 
 static value *odd_stage(gen *g) {
     switch (gen_below(g, 4)) {
-    case 0:
-        return stage(g, "$out", value_string(g->p, "c9"));
-    case 1:
-        return stage(g, "$bucketAuto", value_one(g->p, "groupBy", value_string(g->p, "$ssn")));
-    case 2:
-        return stage(g, "$unknownStage", value_doc(g->p));
-    default:
-        return stage(g, "$indexStats", value_doc(g->p));
+    case 0: return stage(g, "$out", value_string(g->p, "c9"));
+    case 1: return stage(g, "$bucketAuto", value_one(g->p, "groupBy", value_string(g->p, "$ssn")));
+    case 2: return stage(g, "$unknownStage", value_doc(g->p));
+    default: return stage(g, "$indexStats", value_doc(g->p));
     }
 }
 

@@ -81,11 +81,14 @@ static value *push_operand(gen *g) {
 
 /* Operators that may only touch plain paths. */
 static void put_other(gen *g, value *update) {
-    static const char *const all[] = {"$inc", "$mul", "$min",         "$max",     "$push", "$pull",
+    static const char *const all[] = {"$inc", "$mul", "$min",         "$max",      "$push",    "$pull",
                                       "$pop", "$bit", "$currentDate", "$addToSet", "$pullAll", NULL};
     const char *op = gen_pick(g, all);
     const place *e = gen_odd(g, 20) ? gen_place(g, ANYTHING) : NULL;
-    const char *path = e ? e->path : op[1] == 'p' || strcmp(op, "$addToSet") == 0 ? "arr" : gen_percent(g, 60) ? "x" : "sub.s";
+    const char *path = e                                              ? e->path
+                       : op[1] == 'p' || strcmp(op, "$addToSet") == 0 ? "arr"
+                       : gen_percent(g, 60)                           ? "x"
+                                                                      : "sub.s";
     value *operand;
     if (gen_odd(g, 6))
         path = gen_percent(g, 50) ? "arr.$[]" : "user.$[].a";

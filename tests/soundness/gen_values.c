@@ -46,14 +46,11 @@ value *gen_typed(gen *g, uint8_t type) {
     const char *text = gen_pick(g, strings);
     int64_t number = gen_below(g, 4);
     switch (type) {
-    case T_DOUBLE:
-        return value_double(g->p, (double)number / 2);
+    case T_DOUBLE: return value_double(g->p, (double)number / 2);
     case T_STRING:
     case T_SYMBOL:
-    case T_CODE:
-        return value_text(g->p, type, text, strlen(text));
-    case T_DOC:
-        return value_one(g->p, "v", value_int(g->p, (int32_t)number));
+    case T_CODE: return value_text(g->p, type, text, strlen(text));
+    case T_DOC: return value_one(g->p, "v", value_int(g->p, (int32_t)number));
     case T_ARRAY: {
         value *list = value_array(g->p);
         value_push(g->p, list, value_int(g->p, (int32_t)number));
@@ -61,25 +58,18 @@ value *gen_typed(gen *g, uint8_t type) {
             value_push(g->p, list, value_string(g->p, text));
         return list;
     }
-    case T_BINARY:
-        return value_binary(g->p, 0, text, strlen(text));
-    case T_OID:
-        return object_id(g);
-    case T_BOOL:
-        return value_bool(g->p, number & 1);
-    case T_REGEX:
-        return regex(g);
-    case T_INT:
-        return value_int(g->p, (int32_t)number);
+    case T_BINARY: return value_binary(g->p, 0, text, strlen(text));
+    case T_OID: return object_id(g);
+    case T_BOOL: return value_bool(g->p, number & 1);
+    case T_REGEX: return regex(g);
+    case T_INT: return value_int(g->p, (int32_t)number);
     case T_TIMESTAMP:
     case T_DATE:
     case T_LONG:
         number += type == T_TIMESTAMP && !gen_odd(g, 20);
         return value_scalar(g->p, type, &number, sizeof number);
-    case T_DECIMAL:
-        return decimal(g);
-    default:
-        return value_scalar(g->p, type, NULL, 0);
+    case T_DECIMAL: return decimal(g);
+    default: return value_scalar(g->p, type, NULL, 0);
     }
 }
 
@@ -120,17 +110,15 @@ static void put_child(gen *g, value *doc, const position *at, const char *name) 
     if (value_get(doc, name) && !gen_odd(g, 3))
         return;
     switch (position_answer(&child, &meta)) {
-    case ENCRYPTED:
-        value_put(g->p, doc, name, gen_value_for(g, meta));
-        return;
+    case ENCRYPTED: value_put(g->p, doc, name, gen_value_for(g, meta)); return;
     case ABOVE:
         value_put(g->p, doc, name,
                   gen_percent(g, 92) ? gen_document(g, &child, false)
-                                     : gen_typed(g, gen_odd(g, 30) ? T_ARRAY : gen_percent(g, 50) ? T_INT : T_NULL));
+                                     : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
+                                                    : gen_percent(g, 50) ? T_INT
+                                                                         : T_NULL));
         return;
-    case PLAIN:
-        value_put(g->p, doc, name, gen_plain_value(g));
-        return;
+    case PLAIN: value_put(g->p, doc, name, gen_plain_value(g)); return;
     case CONFLICT:
         if (gen_odd(g, 50))
             value_put(g->p, doc, name, gen_plain_value(g));
@@ -183,14 +171,10 @@ value *gen_document(gen *g, const position *at, bool whole) {
 
 static bool fits(const place *e, wanted kind) {
     switch (kind) {
-    case COMPARABLE:
-        return e->meta && metadata_comparable(e->meta);
-    case LEAF:
-        return e->meta;
-    case PARENT:
-        return !e->meta;
-    default:
-        return true;
+    case COMPARABLE: return e->meta && metadata_comparable(e->meta);
+    case LEAF: return e->meta;
+    case PARENT: return !e->meta;
+    default: return true;
     }
 }
 

@@ -3,8 +3,8 @@
 
 /* The independent checker, written from analysis.md and aggregation.md. It walks the command that went in and the
  * `result` that came out side by side and accounts for every value: either it is the same in both, or it stands where
- * the documents want a placeholder and is one, with the right algorithm, key and value. What the documents call an error
- * must not have been accepted. Without a result it tells whether the documents accept the command. */
+ * the documents want a placeholder and is one, with the right algorithm, key and value. What the documents call an
+ * error must not have been accepted. Without a result it tells whether the documents accept the command. */
 
 #include "node.h"
 
@@ -17,12 +17,12 @@ typedef enum verdict {
 typedef struct judge {
     pool *p;
     const world *w;
-    const collection *c; /* of the command */
-    bool encrypts;       /* some schema of the request encrypts something */
-    bool collated;       /* a non-simple collation is in force */
+    const collection *c;  /* of the command */
+    bool encrypts;        /* some schema of the request encrypts something */
+    bool collated;        /* a non-simple collation is in force */
     bool pipeline_marked; /* something in the command's pipeline was marked */
-    bool in_group;       /* constants are written {$const: v} then */
-    bool only_exists;    /* a validator or partial filter: nothing may be compared */
+    bool in_group;        /* constants are written {$const: v} then */
+    bool only_exists;     /* a validator or partial filter: nothing may be compared */
     verdict verdict;
     const char *why;
 } judge;
@@ -59,8 +59,8 @@ bool judge_is_operators(const value *v);
 /* A result that an expression may have. */
 typedef struct outcome {
     enum { LITERAL, FIELD, REMOVED, COMPUTED } kind;
-    const node *node;      /* of FIELD */
-    const value *o, *r;    /* of LITERAL: what may have to be marked; r NULL without a result */
+    const node *node;   /* of FIELD */
+    const value *o, *r; /* of LITERAL: what may have to be marked; r NULL without a result */
     const struct outcome *next;
 } outcome;
 

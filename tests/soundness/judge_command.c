@@ -153,7 +153,7 @@ static void judge_bounds(judge *j, const value *o) {
 }
 
 static void judge_aggregate(judge *j, const value *o, const value *r) {
-    j->pipeline_marked = r && value_placeholders(r) > 0;
+    j->pipeline_marked = r && j->encrypts && value_placeholders(r) > 0;
     judge_pipeline(j, o, r, tree(j));
 }
 

@@ -233,8 +233,8 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$eq", judge_equality},     {"$ne", judge_equality},         {"$in", judge_in},   {"$cond", judge_cond},
-        {"$switch", judge_switch},   {"$ifNull", judge_if_null},      {"$let", judge_let},
+        {"$eq", judge_equality},   {"$ne", judge_equality},    {"$in", judge_in},   {"$cond", judge_cond},
+        {"$switch", judge_switch}, {"$ifNull", judge_if_null}, {"$let", judge_let},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -276,14 +276,10 @@ static const outcome *array(judge *j, const value *o, const value *r, const node
 
 const outcome *judge_expression(judge *j, const value *o, const value *r, const node *at) {
     switch (o->type) {
-    case T_STRING:
-        return string(j, o, r, at);
-    case T_DOC:
-        return o->first && o->first->name[0] == '$' ? operator(j, o, r, at) : object(j, o, r, at);
-    case T_ARRAY:
-        return array(j, o, r, at);
-    default:
-        return literal(j, o, r);
+    case T_STRING: return string(j, o, r, at);
+    case T_DOC: return o->first && o->first->name[0] == '$' ? operator(j, o, r, at) : object(j, o, r, at);
+    case T_ARRAY: return array(j, o, r, at);
+    default: return literal(j, o, r);
     }
 }
 

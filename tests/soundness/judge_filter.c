@@ -13,12 +13,23 @@ static group group_of(const char *op) {
         const char *op;
         group group;
     } table[] = {
-        {"$eq", EQUALITY},          {"$ne", EQUALITY},       {"$in", LIST},
-        {"$nin", LIST},             {"$exists", EXISTS},     {"$gt", ORDER},
-        {"$gte", ORDER},            {"$lt", ORDER},          {"$lte", ORDER},
-        {"$not", NOT},              {"$type", HARMLESS_ABOVE}, {"$regex", HARMLESS_ABOVE},
-        {"$size", HARMLESS_ABOVE},  {"$mod", HARMLESS_ABOVE}, {"$bitsAllSet", HARMLESS_ABOVE},
-        {"$elemMatch", HARMFUL_ABOVE}, {"$all", HARMFUL_ABOVE},
+        {"$eq", EQUALITY},
+        {"$ne", EQUALITY},
+        {"$in", LIST},
+        {"$nin", LIST},
+        {"$exists", EXISTS},
+        {"$gt", ORDER},
+        {"$gte", ORDER},
+        {"$lt", ORDER},
+        {"$lte", ORDER},
+        {"$not", NOT},
+        {"$type", HARMLESS_ABOVE},
+        {"$regex", HARMLESS_ABOVE},
+        {"$size", HARMLESS_ABOVE},
+        {"$mod", HARMLESS_ABOVE},
+        {"$bitsAllSet", HARMLESS_ABOVE},
+        {"$elemMatch", HARMFUL_ABOVE},
+        {"$all", HARMFUL_ABOVE},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -221,5 +232,5 @@ static void judge_level(judge *j, const value *o, const value *r, const node *at
 }
 
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal) {
-    judge_level(j, o, r, at, normal || (r && value_placeholders(r) > 0));
+    judge_level(j, o, r, at, normal || (r && j->encrypts && value_placeholders(r) > 0));
 }

@@ -332,7 +332,8 @@ static const node *lookup(judge *j, const value *o, const value *r, const node *
 }
 
 static const node *graph_lookup(judge *j, const value *o, const value *r, const node *at) {
-    const value *as = value_get(o, "as"), *from = value_get(o, "connectFromField"), *to = value_get(o, "connectToField");
+    const value *as = value_get(o, "as"), *from = value_get(o, "connectFromField"),
+                *to = value_get(o, "connectToField");
     const value *name = value_get(o, "from");
     const node *other = foreign(j, name);
     if (!other || !as || !from || !to)
@@ -392,13 +393,27 @@ static rule *rule_of(const char *stage) {
         const char *stage;
         rule *rule;
     } table[] = {
-        {"$match", match},           {"$project", project},          {"$addFields", add_fields},
-        {"$set", add_fields},        {"$unset", unset},              {"$group", group},
-        {"$sortByCount", sort_by_count}, {"$count", count},          {"$limit", unchanged},
-        {"$skip", unchanged},        {"$sample", unchanged},         {"$sort", sort},
-        {"$unwind", unwind},         {"$replaceWith", replace_with}, {"$replaceRoot", replace_root},
-        {"$redact", redact},         {"$lookup", lookup},            {"$graphLookup", graph_lookup},
-        {"$facet", facet},           {"$unionWith", union_with},     {"$bucketAuto", bucket_auto},
+        {"$match", match},
+        {"$project", project},
+        {"$addFields", add_fields},
+        {"$set", add_fields},
+        {"$unset", unset},
+        {"$group", group},
+        {"$sortByCount", sort_by_count},
+        {"$count", count},
+        {"$limit", unchanged},
+        {"$skip", unchanged},
+        {"$sample", unchanged},
+        {"$sort", sort},
+        {"$unwind", unwind},
+        {"$replaceWith", replace_with},
+        {"$replaceRoot", replace_root},
+        {"$redact", redact},
+        {"$lookup", lookup},
+        {"$graphLookup", graph_lookup},
+        {"$facet", facet},
+        {"$unionWith", union_with},
+        {"$bucketAuto", bucket_auto},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].stage, stage) == 0)

@@ -70,9 +70,9 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$set", judge_set},   {"$setOnInsert", judge_set},   {"$unset", judge_unset},       {"$rename", judge_rename},
-        {"$inc", judge_other}, {"$mul", judge_other},         {"$min", judge_other},         {"$max", judge_other},
-        {"$bit", judge_other}, {"$currentDate", judge_other}, {"$push", judge_other},        {"$pull", judge_other},
+        {"$set", judge_set},   {"$setOnInsert", judge_set},   {"$unset", judge_unset},    {"$rename", judge_rename},
+        {"$inc", judge_other}, {"$mul", judge_other},         {"$min", judge_other},      {"$max", judge_other},
+        {"$bit", judge_other}, {"$currentDate", judge_other}, {"$push", judge_other},     {"$pull", judge_other},
         {"$pop", judge_other}, {"$pullAll", judge_other},     {"$addToSet", judge_other},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)

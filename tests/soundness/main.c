@@ -1,5 +1,5 @@
-/* oc_soundness [OPTIONS] [SECONDS] [SEED]: random commands over random schemas, judged one by one. Without SECONDS it runs
- * until a signal ends it. */
+/* oc_soundness [OPTIONS] [SECONDS] [SEED]: random commands over random schemas, judged one by one. Without SECONDS it
+ * runs until a signal ends it. */
 
 #include <inttypes.h>
 #include <signal.h>
@@ -103,16 +103,13 @@ static void print_row(const char *name, const tally *t) {
 
 static void print_tallies(const run *r, double seconds) {
     tally all = {0};
-    printf("%-18s %9s %8s %8s %9s %9s %9s\n", "command", "pairs", "% taken", "% marked", "evaluated", "code 115", "strict?");
+    printf("%-18s %9s %8s %8s %9s %9s %9s\n", "command", "pairs", "% taken", "% marked", "evaluated", "code 115",
+           "strict?");
     for (int i = 0; i < COMMANDS; i++) {
         const tally *t = &r->tallies[i];
         print_row(command_names[i], t);
-        all = (tally){all.made + t->made,
-                      all.accepted + t->accepted,
-                      all.marked + t->marked,
-                      all.evaluated + t->evaluated,
-                      all.not_analysed + t->not_analysed,
-                      all.too_strict + t->too_strict};
+        all = (tally){all.made + t->made,           all.accepted + t->accepted,         all.marked + t->marked,
+                      all.evaluated + t->evaluated, all.not_analysed + t->not_analysed, all.too_strict + t->too_strict};
     }
     print_row("all", &all);
     printf("%" PRIu64 " failures, %.0f pairs a minute\n", r->failures, (double)all.made / seconds * 60);

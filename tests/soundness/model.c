@@ -3,11 +3,11 @@
 #include <string.h>
 
 const type_row type_table[] = {
-    {"string", T_STRING, true},   {"int", T_INT, true},           {"long", T_LONG, true},
-    {"date", T_DATE, true},       {"objectId", T_OID, true},      {"binData", T_BINARY, true},
-    {"timestamp", T_TIMESTAMP, true}, {"symbol", T_SYMBOL, true}, {"javascript", T_CODE, true},
-    {"regex", T_REGEX, true},     {"double", T_DOUBLE, false},    {"decimal", T_DECIMAL, false},
-    {"bool", T_BOOL, false},      {"object", T_DOC, false},       {"array", T_ARRAY, false},
+    {"string", T_STRING, true},       {"int", T_INT, true},        {"long", T_LONG, true},
+    {"date", T_DATE, true},           {"objectId", T_OID, true},   {"binData", T_BINARY, true},
+    {"timestamp", T_TIMESTAMP, true}, {"symbol", T_SYMBOL, true},  {"javascript", T_CODE, true},
+    {"regex", T_REGEX, true},         {"double", T_DOUBLE, false}, {"decimal", T_DECIMAL, false},
+    {"bool", T_BOOL, false},          {"object", T_DOC, false},    {"array", T_ARRAY, false},
 };
 const unsigned type_count = sizeof type_table / sizeof *type_table;
 
@@ -287,8 +287,8 @@ void world_make(world *w, rng *r, pool *p) {
         make_collection(&w->collections[i], r, p, names[i], i == 0 ? rng_percent(r, 98) : rng_percent(r, 50));
 }
 
-/* A copy of the model without the n-th of its members, counted from the root down; n is past the end afterwards if there
- * are fewer. */
+/* A copy of the model without the n-th of its members, counted from the root down; n is past the end afterwards if
+ * there are fewer. */
 static const model *model_without(pool *p, const model *of, unsigned *n, bool *done) {
     maker m = {NULL, p, NULL};
     model *copy = pool_take(p, sizeof *copy);

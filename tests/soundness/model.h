@@ -83,7 +83,8 @@ extern const unsigned type_count;
 
 /* Everything in `w` lives as long as the pool. */
 void world_make(world *w, rng *r, pool *p);
-/* For shrinking: without the n-th member of its schemas, which are written in the simplest way. False: there is none. */
+/* For shrinking: without the n-th member of its schemas, which are written in the simplest way. False: there is none.
+ */
 bool world_without(world *to, const world *from, unsigned n, pool *p);
 /* The schema fields, as libmongocrypt adds them for a command on `c`. */
 value *world_put_schema(const world *w, const collection *c, pool *p, value *command);

@@ -16,8 +16,7 @@ static const node *of_position(pool *p, const position *at, const collection *or
     const metadata *meta;
     node *n;
     switch (position_answer(at, &meta)) {
-    case PLAIN:
-        return &plain_node;
+    case PLAIN: return &plain_node;
     case ENCRYPTED:
         n = make(p, N_ENCRYPTED);
         n->meta = meta;
@@ -26,8 +25,7 @@ static const node *of_position(pool *p, const position *at, const collection *or
         n = make(p, N_OBJECT);
         n->base = *at;
         break;
-    default:
-        n = make(p, N_CONFLICT);
+    default: n = make(p, N_CONFLICT);
     }
     n->origin = origin;
     return n;

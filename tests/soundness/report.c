@@ -58,27 +58,15 @@ static void binary(FILE *out, const value *v) {
 static void scalar(FILE *out, const value *v) {
     int64_t n = 0;
     switch (v->type) {
-    case T_STRING:
-        text(out, value_chars(v), v->len - 5);
-        return;
-    case T_INT:
-        fprintf(out, "%" PRId32, (int32_t)value_number(v));
-        return;
-    case T_LONG:
-        fprintf(out, "{\"$numberLong\": \"%" PRId64 "\"}", (int64_t)value_number(v));
-        return;
-    case T_DOUBLE:
-        fprintf(out, "{\"$numberDouble\": \"%.17g\"}", value_number(v));
-        return;
+    case T_STRING: text(out, value_chars(v), v->len - 5); return;
+    case T_INT: fprintf(out, "%" PRId32, (int32_t)value_number(v)); return;
+    case T_LONG: fprintf(out, "{\"$numberLong\": \"%" PRId64 "\"}", (int64_t)value_number(v)); return;
+    case T_DOUBLE: fprintf(out, "{\"$numberDouble\": \"%.17g\"}", value_number(v)); return;
     case T_DECIMAL:
         fprintf(out, "{\"$numberDecimal\": \"%d\"}", v->bytes[0]); /* the generator makes small whole ones only */
         return;
-    case T_BOOL:
-        fputs(v->bytes[0] ? "true" : "false", out);
-        return;
-    case T_NULL:
-        fputs("null", out);
-        return;
+    case T_BOOL: fputs(v->bytes[0] ? "true" : "false", out); return;
+    case T_NULL: fputs("null", out); return;
     case T_DATE:
         memcpy(&n, v->bytes, 8);
         fprintf(out, "{\"$date\": {\"$numberLong\": \"%" PRId64 "\"}}", n);
@@ -103,14 +91,9 @@ static void scalar(FILE *out, const value *v) {
         text(out, value_chars(v), v->len - 5);
         fputc('}', out);
         return;
-    case T_BINARY:
-        binary(out, v);
-        return;
-    case T_UNDEFINED:
-        fputs("{\"$undefined\": true}", out);
-        return;
-    default:
-        fprintf(out, "{\"%s\": 1}", v->type == T_MINKEY ? "$minKey" : "$maxKey");
+    case T_BINARY: binary(out, v); return;
+    case T_UNDEFINED: fputs("{\"$undefined\": true}", out); return;
+    default: fprintf(out, "{\"%s\": 1}", v->type == T_MINKEY ? "$minKey" : "$maxKey");
     }
 }
 

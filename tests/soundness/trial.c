@@ -4,7 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eval.h"
+#include "gen.h"
 #include "judge.h"
+#include "tokens.h"
 
 void bench_open(bench *b, bool evaluate) {
     *b = (bench){.engine = opencrypt_engine_new(), .evaluate = evaluate};
@@ -34,17 +37,89 @@ static const char *judged(bench *b, const world *w, const value *command, const 
     if (!result)
         return "no result";
     switch (judge_command(&j, command, result)) {
-    case V_REFUSE:
-        return pool_text(&b->pool, "accepted, but: %s", j.why);
-    case V_WRONG:
-        return pool_text(&b->pool, "wrong result: %s", j.why);
-    default:
-        return NULL;
+    case V_REFUSE: return pool_text(&b->pool, "accepted, but: %s", j.why);
+    case V_WRONG: return pool_text(&b->pool, "wrong result: %s", j.why);
+    default: return NULL;
     }
 }
 
+enum { DOCUMENTS = 6 };
+
+static const value *documents_for(bench *b, const world *w, const collection *c, uint64_t seed) {
+    rng r = {seed};
+    gen g = {.r = &r, .p = &b->pool, .w = w, .c = c};
+    position root = position_root(c->root);
+    value *docs = value_array(&b->pool);
+    for (int i = 0; i < DOCUMENTS; i++)
+        value_push(&b->pool, docs, gen_document(&g, &root, true));
+    return docs;
+}
+
+static const value *tokenised(vault *v, const value *docs, const collection *c) {
+    value *out = value_array(v->p);
+    for (const value *doc = docs->first; doc; doc = doc->next)
+        value_push(v->p, out, tokens_in_document(v, doc, c));
+    return out;
+}
+
+static bool writes(const value *command) {
+    static const char *const names[] = {"insert", "update", "findAndModify", "findandmodify", "bulkWrite"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(command->first->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *stored_soundly(const vault *v, const value *docs, const collection *c) {
+    for (const value *doc = docs->first; doc; doc = doc->next) {
+        const char *why = tokens_misplaced(v, doc, c);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
+static const char *compare_meanings(bench *b, const value *plain, const value *marked, const collection *c,
+                                    const value *docs, bool *evaluated) {
+    vault v = {.p = &b->pool};
+    eval original = {.p = &b->pool, .documents = docs, .collection = c->name};
+    eval encrypted = {.p = &b->pool, .documents = tokenised(&v, docs, c), .collection = c->name};
+    const value *expected = eval_command(&original, plain);
+    const value *got = eval_command(&encrypted, tokens_for_placeholders(&v, marked));
+    *evaluated = !original.unknown && !encrypted.unknown;
+    if (!*evaluated)
+        return NULL;
+    if (original.failed != encrypted.failed)
+        return "wrong meaning: fails on one side only";
+    if (original.failed)
+        return NULL;
+    const char *why = writes(plain) ? stored_soundly(&v, got, c) : NULL;
+    if (why)
+        return pool_text(&b->pool, "wrong meaning: %s", why);
+    return value_equal(expected, tokens_undone(&v, got)) ? NULL : "wrong meaning: other results on ciphertext";
+}
+
+/* The collection that the command names first; bulkWrite names it in nsInfo. */
+static const collection *target(const world *w, const value *command) {
+    const value *names = value_get(command, "nsInfo");
+    const value *name = names && names->first ? value_get(names->first, "ns") : command->first;
+    const char *text = name ? value_chars(name) : "";
+    return world_find(w, strncmp(text, "db.", 3) == 0 ? text + 3 : text);
+}
+
+static const char *evaluated(bench *b, const world *w, const value *command, const value *result, uint64_t seed,
+                             bool *done) {
+    if (value_get(command, "explain")) {
+        command = value_get(command, "explain");
+        result = value_get(result, "explain");
+    }
+    const collection *c = target(w, command);
+    return c ? compare_meanings(b, command, result, c, documents_for(b, w, c, seed), done) : NULL;
+}
+
 static const char *check_flags(const world *w, const value *reply, const opencrypt_reply *given) {
-    const value *has = value_get(reply, "hasEncryptionPlaceholders"), *needs = value_get(reply, "schemaRequiresEncryption");
+    const value *has = value_get(reply, "hasEncryptionPlaceholders"),
+                *needs = value_get(reply, "schemaRequiresEncryption");
     if (!has || has->type != T_BOOL || has->bytes[0] != (given->placeholders > 0))
         return "wrong hasEncryptionPlaceholders";
     if (value_placeholders(value_get(reply, "result")) != given->placeholders && world_encrypts(w))
@@ -54,13 +129,16 @@ static const char *check_flags(const world *w, const value *reply, const opencry
     return NULL;
 }
 
-static void accepted(bench *b, const world *w, const value *command, const opencrypt_reply *reply, trial *t) {
+static void accepted(bench *b, const world *w, const value *command, const opencrypt_reply *reply, uint64_t seed,
+                     trial *t) {
     const value *doc = read_reply(b, reply);
     t->ending = E_ACCEPTED;
     t->placeholders = reply->placeholders;
     t->failure = judged(b, w, command, doc);
     if (!t->failure)
         t->failure = check_flags(w, doc, reply);
+    if (!t->failure && b->evaluate)
+        t->failure = evaluated(b, w, command, value_get(doc, "result"), seed, &t->evaluated);
 }
 
 static void refused(bench *b, const world *w, const value *command, const opencrypt_reply *reply, trial *t) {
@@ -75,11 +153,10 @@ static void refused(bench *b, const world *w, const value *command, const opencr
 trial try_command(bench *b, const world *w, const value *command, uint64_t seed) {
     trial t = {0};
     opencrypt_reply reply;
-    (void)seed;
     b->bytes.len = 0;
     value_write(&b->bytes, command);
     if (opencrypt_analyze(b->request, b->bytes.data, b->bytes.len, NULL, 0, &reply))
-        accepted(b, w, command, &reply, &t);
+        accepted(b, w, command, &reply, seed, &t);
     else
         refused(b, w, command, &reply, &t);
     return t;

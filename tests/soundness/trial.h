@@ -17,9 +17,9 @@ typedef struct trial {
     ending ending;
     uint64_t placeholders;
     bool evaluated;
-    const char *failure;  /* NULL: sound */
+    const char *failure;    /* NULL: sound */
     const char *too_strict; /* refused, although the documents accept it */
-    const char *message;  /* of the refusal */
+    const char *message;    /* of the refusal */
 } trial;
 
 typedef struct bench {

@@ -137,22 +137,15 @@ double value_number(const value *v) {
     int64_t l;
     double d;
     switch (v->type) {
-    case T_INT:
-        memcpy(&i, v->bytes, sizeof i);
-        return i;
-    case T_LONG:
-        memcpy(&l, v->bytes, sizeof l);
-        return (double)l;
-    case T_DOUBLE:
-        memcpy(&d, v->bytes, sizeof d);
-        return d;
-    default:
-        return 0;
+    case T_INT: memcpy(&i, v->bytes, sizeof i); return i;
+    case T_LONG: memcpy(&l, v->bytes, sizeof l); return (double)l;
+    case T_DOUBLE: memcpy(&d, v->bytes, sizeof d); return d;
+    default: return 0;
     }
 }
 
 const char *value_chars(const value *v) {
-    return (const char *)v->bytes + 4;
+    return v->type == T_STRING || v->type == T_SYMBOL || v->type == T_CODE ? (const char *)v->bytes + 4 : "";
 }
 
 bool value_equal(const value *a, const value *b) {
@@ -227,41 +220,27 @@ static size_t scalar_length(uint8_t type, const uint8_t *at, size_t left, bool *
     case T_UNDEFINED:
     case T_NULL:
     case T_MINKEY:
-    case T_MAXKEY:
-        return 0;
-    case T_BOOL:
-        return 1;
-    case T_INT:
-        return 4;
+    case T_MAXKEY: return 0;
+    case T_BOOL: return 1;
+    case T_INT: return 4;
     case T_DOUBLE:
     case T_DATE:
     case T_TIMESTAMP:
-    case T_LONG:
-        return 8;
-    case T_OID:
-        return 12;
-    case T_DECIMAL:
-        return 16;
+    case T_LONG: return 8;
+    case T_OID: return 12;
+    case T_DECIMAL: return 16;
     case T_STRING:
     case T_CODE:
-    case T_SYMBOL:
-        *bad |= left < 5;
-        return (size_t)n + 4;
-    case T_BINARY:
-        *bad |= left < 5;
-        return (size_t)n + 5;
-    case T_CODE_SCOPE:
-        *bad |= left < 4;
-        return n;
+    case T_SYMBOL: *bad |= left < 5; return (size_t)n + 4;
+    case T_BINARY: *bad |= left < 5; return (size_t)n + 5;
+    case T_CODE_SCOPE: *bad |= left < 4; return n;
     case T_REGEX: {
         size_t pattern = strnlen((const char *)at, left) + 1;
         if (pattern >= left)
             return left + 1;
         return pattern + strnlen((const char *)at + pattern, left - pattern) + 1;
     }
-    default:
-        *bad = true;
-        return 0;
+    default: *bad = true; return 0;
     }
 }
 

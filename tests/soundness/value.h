@@ -33,9 +33,9 @@ enum {
 };
 
 typedef struct value {
-    const char *name;            /* in its parent */
-    const uint8_t *bytes;        /* a scalar, as BSON writes it */
-    struct value *first, *last;  /* members of a document or array */
+    const char *name;           /* in its parent */
+    const uint8_t *bytes;       /* a scalar, as BSON writes it */
+    struct value *first, *last; /* members of a document or array */
     struct value *next;
     uint32_t len;
     uint8_t type;
@@ -67,6 +67,7 @@ bool value_is_container(const value *v);
 bool value_is_number(const value *v);
 /* Of int, long and double. */
 double value_number(const value *v);
+/* "" for other types than strings. */
 const char *value_chars(const value *v);
 /* Types and bytes, names and order of members; not the own name. */
 bool value_equal(const value *a, const value *b);

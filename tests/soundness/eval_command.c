@@ -1,0 +1,145 @@
+#include <string.h>
+
+#include "eval.h"
+
+/* A field without which there is nothing to do; a shrunk command may have lost it. */
+static const value *need(eval *e, const value *command, const char *name) {
+    static const value nothing = {.type = T_ARRAY};
+    const value *v = value_get(command, name);
+    e->unknown |= !v;
+    return v ? v : &nothing;
+}
+
+static const value *matching(eval *e, const value *filter, const value *docs) {
+    value *out = value_array(e->p);
+    for (const value *doc = docs->first; doc; doc = doc->next)
+        if (!filter || eval_matches(e, filter, doc))
+            value_push(e->p, out, doc);
+    return out;
+}
+
+static const value *projected(eval *e, const value *projection, const value *docs) {
+    value *out = value_array(e->p);
+    for (const value *doc = docs->first; doc; doc = doc->next)
+        value_push(e->p, out, projection && projection->first ? eval_project(e, projection, doc) : doc);
+    return out;
+}
+
+static const value *find(eval *e, const value *command) {
+    const value *sort = value_get(command, "sort"), *docs = matching(e, value_get(command, "filter"), e->documents);
+    if (sort)
+        docs = eval_sort(e, sort, docs);
+    return projected(e, value_get(command, "projection"), docs);
+}
+
+static bool flag(const value *of, const char *name) {
+    const value *v = value_get(of, name);
+    return v && eval_truth(v);
+}
+
+/* Everything that matches, or the first. An upsert that finds nothing is not followed. */
+static const value *updated(eval *e, const value *q, const value *u, bool multi, const value *docs) {
+    value *out = value_array(e->p);
+    bool going = true;
+    for (const value *doc = docs->first; doc; doc = doc->next) {
+        bool hit = going && (!q || eval_matches(e, q, doc));
+        value_push(e->p, out, hit ? eval_update(e, u, doc) : doc);
+        going &= !hit || multi;
+    }
+    return out;
+}
+
+static const value *deleted(eval *e, const value *q, bool one, const value *docs) {
+    value *out = value_array(e->p);
+    bool going = true;
+    for (const value *doc = docs->first; doc; doc = doc->next) {
+        bool hit = going && (!q || eval_matches(e, q, doc));
+        if (!hit)
+            value_push(e->p, out, doc);
+        going &= !hit || !one;
+    }
+    return out;
+}
+
+static const value *with_added(eval *e, const value *docs, const value *doc) {
+    value *out = value_copy(e->p, docs);
+    value_push(e->p, out, doc);
+    return out;
+}
+
+static const value *statement(eval *e, const value *s, const value *docs) {
+    const value *q = value_get(s, "q") ? value_get(s, "q") : value_get(s, "filter");
+    const value *u = value_get(s, "u") ? value_get(s, "u") : value_get(s, "updateMods");
+    const value *document = value_get(s, "document"), *limit = value_get(s, "limit");
+    if (document)
+        return with_added(e, docs, document);
+    if (u)
+        return updated(e, q, u, flag(s, "multi"), docs);
+    return deleted(e, q, limit ? eval_truth(limit) : !flag(s, "multi"), docs);
+}
+
+static const value *statements(eval *e, const value *list) {
+    const value *docs = e->documents;
+    for (const value *m = list->first; m && !e->failed; m = m->next)
+        docs = statement(e, m, docs);
+    return docs;
+}
+
+static const value *insert(eval *e, const value *command) {
+    const value *docs = e->documents;
+    for (const value *m = need(e, command, "documents")->first; m; m = m->next)
+        docs = with_added(e, docs, m);
+    return docs;
+}
+
+static const value *find_and_modify(eval *e, const value *command) {
+    const value *q = value_get(command, "query"), *u = value_get(command, "update");
+    return u ? updated(e, q, u, false, e->documents) : deleted(e, q, true, e->documents);
+}
+
+static bool holds(const value *array, const value *v) {
+    for (const value *m = array->first; m; m = m->next)
+        if (eval_equal(m, v))
+            return true;
+    return false;
+}
+
+static const value *distinct(eval *e, const value *command) {
+    value *out = value_array(e->p);
+    const value *docs = matching(e, value_get(command, "query"), e->documents);
+    for (const value *doc = docs->first; doc; doc = doc->next) {
+        const value *v = eval_path(e, doc, value_chars(need(e, command, "key")));
+        value *one = value_array(e->p);
+        if (v)
+            value_push(e->p, one, v);
+        for (const value *m = (v && v->type == T_ARRAY ? v : one)->first; m; m = m->next)
+            if (!holds(out, m))
+                value_push(e->p, out, m);
+    }
+    return out;
+}
+
+const value *eval_command(eval *e, const value *command) {
+    const char *name = command->first->name;
+    const value *ops = value_get(command, "ops");
+    if (strcmp(name, "find") == 0)
+        return find(e, command);
+    if (strcmp(name, "insert") == 0)
+        return insert(e, command);
+    if (strcmp(name, "update") == 0)
+        return statements(e, need(e, command, "updates"));
+    if (strcmp(name, "delete") == 0)
+        return statements(e, need(e, command, "deletes"));
+    if (ops)
+        return statements(e, ops);
+    if (strcmp(name, "findAndModify") == 0 || strcmp(name, "findandmodify") == 0)
+        return find_and_modify(e, command);
+    if (strcmp(name, "count") == 0)
+        return matching(e, value_get(command, "query"), e->documents);
+    if (strcmp(name, "distinct") == 0)
+        return distinct(e, command);
+    if (strcmp(name, "aggregate") == 0)
+        return eval_pipeline(e, need(e, command, "pipeline"), e->documents);
+    e->unknown = true;
+    return e->documents;
+}
