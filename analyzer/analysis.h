@@ -14,18 +14,33 @@ typedef struct oc_resolved {
     oc_elem name;
 } oc_resolved;
 
+/* A collection that the request has a schema for. */
+typedef struct oc_namespace {
+    struct oc_namespace *next;
+    oc_str name; /* "db.people" */
+    const oc_node *root;
+} oc_namespace;
+
+/* A part of a pipeline whose form depends on the rest of it (normal_form.h). */
+typedef struct oc_later oc_later;
+
 typedef struct oc_analysis {
     oc_arena *arena;
     oc_error *error;
-    oc_splice splice;        /* the edits so far */
-    oc_lookup lookup;        /* what tree look-ups need */
-    const oc_node *root;     /* the tree of the command's collection */
-    bool encrypts;           /* any schema of the request encrypts something */
-    bool collation;          /* a collation other than simple is in force for what is analysed now */
-    uint64_t marks;          /* placeholders so far */
-    oc_resolved resolved[4]; /* the latest ones, by turns */
+    oc_splice splice;    /* the edits so far */
+    oc_lookup lookup;    /* what tree look-ups need */
+    const oc_node *root; /* the tree of the command's collection, or of what is analysed now */
+    oc_namespace *namespaces;
+    oc_name_table namespace_table; /* name → root; empty where jsonSchema names just one */
+    bool encrypts;                 /* any schema of the request encrypts something */
+    bool collation;                /* a collation other than simple is in force for what is analysed now */
+    uint64_t marks;                /* placeholders so far */
+    oc_resolved resolved[4];       /* the latest ones, by turns */
     unsigned resolved_next;
-    const char *command; /* its name in its row, for messages */
+    const struct oc_variable *variables; /* of the command's or the statement's `let` */
+    oc_later *later;                     /* to be normalised if anything is marked */
+    oc_str ns;                           /* the command's, "db.people" */
+    const char *command;                 /* its name in its row, for messages */
 } oc_analysis;
 
 /* How a value is used. */
@@ -38,6 +53,11 @@ typedef enum oc_use {
 static inline bool oc_no_memory(oc_analysis *a) {
     return oc_fail(a->error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");
 }
+
+/* The tree of a collection; NULL: the request has no schema for it. */
+const oc_node *oc_analysis_namespace(const oc_analysis *a, oc_str ns);
+/* The error for such a collection; always false. */
+bool oc_fail_no_schema(oc_analysis *a, oc_str ns);
 
 /* A value that must have `type` and has another; names the field as "command.field". Always false. */
 bool oc_fail_type(oc_analysis *a, const oc_elem *e, uint8_t type);

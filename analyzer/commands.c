@@ -8,14 +8,14 @@
     { NULL, OC_SLOT_NONE }
 
 static const oc_field aggregate_fields[] = {
-    KNOWN("pipeline"),
+    {"pipeline", OC_SLOT_PIPELINE},
     KNOWN("explain"),
     KNOWN("cursor"),
     KNOWN("allowDiskUse"),
-    KNOWN("collation"),
+    {"collation", OC_SLOT_COLLATION},
     KNOWN("bypassDocumentValidation"),
     KNOWN("hint"),
-    KNOWN("let"),
+    {"let", OC_SLOT_LET},
     KNOWN("collectionUUID"),
     KNOWN("fromMongos"),
     KNOWN("needsMerge"),
@@ -42,7 +42,7 @@ static const oc_field count_fields[] = {
 static const oc_field delete_fields[] = {
     {"deletes", OC_SLOT_STATEMENTS},
     KNOWN("ordered"),
-    KNOWN("let"),
+    {"let", OC_SLOT_LET},
     END,
 };
 
@@ -77,7 +77,7 @@ static const oc_field find_fields[] = {
     KNOWN("noCursorTimeout"),
     KNOWN("awaitData"),
     KNOWN("allowPartialResults"),
-    KNOWN("let"),
+    {"let", OC_SLOT_LET},
     KNOWN("options"),
     KNOWN("term"),
     KNOWN("includeQueryStatsMetrics"),
@@ -101,7 +101,7 @@ static const oc_field find_and_modify_fields[] = {
     KNOWN("bypassEmptyTsReplacement"),
     KNOWN("arrayFilters"),
     KNOWN("hint"),
-    KNOWN("let"),
+    {"let", OC_SLOT_LET},
     KNOWN("sampleId"),
     END,
 };
@@ -115,7 +115,7 @@ static const oc_field insert_fields[] = {
 };
 
 static const oc_field update_fields[] = {
-    {"updates", OC_SLOT_STATEMENTS}, KNOWN("ordered"), KNOWN("bypassDocumentValidation"), KNOWN("let"), END,
+    {"updates", OC_SLOT_STATEMENTS}, KNOWN("ordered"), KNOWN("bypassDocumentValidation"), {"let", OC_SLOT_LET}, END,
 };
 
 /* Of commands without a handler no field is looked at. */
@@ -123,29 +123,25 @@ static const oc_field no_fields[] = {END};
 
 static const oc_command commands[] = {
     /* clang-format off */
-    {"aggregate",     aggregate_fields,       NULL,                       true},
-    {"bulkWrite",     no_fields,              NULL,                       false},
-    {"collMod",       no_fields,              NULL,                       true},
-    {"count",         count_fields,           oc_analyze_count,           true},
-    {"create",        no_fields,              NULL,                       true},
-    {"createIndexes", no_fields,              NULL,                       true},
-    {"delete",        delete_fields,          oc_analyze_delete,          true},
-    {"distinct",      distinct_fields,        oc_analyze_distinct,        true},
-    {"explain",       explain_fields,         NULL,                       false},
-    {"find",          find_fields,            oc_analyze_find,            true},
-    {"findAndModify", find_and_modify_fields, oc_analyze_find_and_modify, true},
-    {"findandmodify", find_and_modify_fields, oc_analyze_find_and_modify, true},
-    {"insert",        insert_fields,          oc_analyze_insert,          true},
-    {"update",        update_fields,          oc_analyze_update,          true},
+    {"aggregate",     aggregate_fields,       oc_analyze_aggregate,       true,  oc_refer_aggregate},
+    {"bulkWrite",     no_fields,              NULL,                       false, NULL},
+    {"collMod",       no_fields,              NULL,                       true,  NULL},
+    {"count",         count_fields,           oc_analyze_count,           true,  NULL},
+    {"create",        no_fields,              NULL,                       true,  NULL},
+    {"createIndexes", no_fields,              NULL,                       true,  NULL},
+    {"delete",        delete_fields,          oc_analyze_delete,          true,  NULL},
+    {"distinct",      distinct_fields,        oc_analyze_distinct,        true,  NULL},
+    {"explain",       explain_fields,         NULL,                       false, NULL},
+    {"find",          find_fields,            oc_analyze_find,            true,  NULL},
+    {"findAndModify", find_and_modify_fields, oc_analyze_find_and_modify, true,  NULL},
+    {"findandmodify", find_and_modify_fields, oc_analyze_find_and_modify, true,  NULL},
+    {"insert",        insert_fields,          oc_analyze_insert,          true,  NULL},
+    {"update",        update_fields,          oc_analyze_update,          true,  NULL},
     /* clang-format on */
 };
 
 static int compare(const void *name, const void *row) {
-    const oc_str *s = name;
-    const char *other = ((const oc_command *)row)->name;
-    size_t n = strlen(other);
-    int order = memcmp(s->s, other, s->n < n ? s->n : n);
-    return order ? order : (s->n > n) - (s->n < n);
+    return oc_str_compare(*(const oc_str *)name, ((const oc_command *)row)->name);
 }
 
 const oc_command *oc_command_find(oc_str name) {

@@ -12,7 +12,7 @@ static const oc_field update_statement[] = {
     {"collation", OC_SLOT_COLLATION},
     {"upsert", OC_SLOT_UPSERT},
     {"sort", OC_SLOT_SORT},
-    {"c", OC_SLOT_NONE},
+    {"c", OC_SLOT_LET},
     {"multi", OC_SLOT_NONE},
     {"hint", OC_SLOT_NONE},
     {"arrayFilters", OC_SLOT_NONE}, /* range over array elements, which hold nothing encrypted */
@@ -59,7 +59,7 @@ static bool filter_part(oc_analysis *a, oc_frame *frame, const oc_fields *fields
 }
 
 /* A filter and an update, alike in `update` and `findAndModify`. */
-static bool update_part(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
+static bool query_and_update(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     const oc_elem *query = oc_field_get(fields, OC_SLOT_FILTER);
     const oc_elem *update = oc_field_get(fields, OC_SLOT_UPDATE);
     bool upsert = is_true(oc_field_get(fields, OC_SLOT_UPSERT));
@@ -76,6 +76,14 @@ static bool update_part(oc_analysis *a, oc_frame *frame, const oc_fields *fields
     if (!upsert || !id_encrypted || oc_update_sets(update, "_id"))
         return true;
     return (!oc_is_absent(query) && oc_filter_fixes(query->value, "_id")) || fail_id(a, "upsert");
+}
+
+/* The variables of a statement end with it. */
+static bool update_part(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
+    const oc_variable *outer = a->variables;
+    bool ok = oc_bind_let(a, frame, oc_field_get(fields, OC_SLOT_LET)) && query_and_update(a, frame, fields);
+    a->variables = outer;
+    return ok;
 }
 
 /* ---- statements ---- */
@@ -148,13 +156,13 @@ bool oc_analyze_delete(oc_analysis *a, oc_frame *frame, const oc_fields *fields)
 }
 
 bool oc_analyze_find(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
-    return filter_part(a, frame, fields, false) && oc_projection(a, oc_field_get(fields, OC_SLOT_PROJECTION)) &&
+    return filter_part(a, frame, fields, false) && oc_projection(a, frame, oc_field_get(fields, OC_SLOT_PROJECTION)) &&
            oc_sort(a, oc_field_get(fields, OC_SLOT_SORT)) && oc_index_bound(a, oc_field_get(fields, OC_SLOT_MIN)) &&
            oc_index_bound(a, oc_field_get(fields, OC_SLOT_MAX));
 }
 
 bool oc_analyze_find_and_modify(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
-    return update_part(a, frame, fields) && oc_projection(a, oc_field_get(fields, OC_SLOT_PROJECTION));
+    return update_part(a, frame, fields) && oc_projection(a, frame, oc_field_get(fields, OC_SLOT_PROJECTION));
 }
 
 bool oc_analyze_count(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {

@@ -36,8 +36,11 @@ static bool field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_no
     case OC_CONFLICT: return oc_fail_conflict(a->error, how->path);
     case OC_ENCRYPTED: return oc_mark(a, frame, e, child->meta, how);
     case OC_ABOVE: return object_above(a, frame, e, child, how);
+    case OC_ARRAY_OF:
+    case OC_UNKNOWN: break;
     }
-    return false;
+    return oc_fail(a->error, OC_OPERATOR_ABOVE, how->path, how->op, "compare its plain fields one by one",
+                   "Cannot compare with an object whose fields a stage of the pipeline has made of encrypted ones");
 }
 
 bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_marking *how) {
@@ -68,7 +71,7 @@ static bool holds_encrypted(oc_analysis *a, const uint8_t *doc, const oc_node *n
         const oc_node *child = oc_node_child(node, e.name, &a->lookup);
         if (!child)
             return false;
-        if (child->kind == OC_ENCRYPTED || child->kind == OC_CONFLICT)
+        if (child->kind != OC_PLAIN && child->kind != OC_ABOVE)
             *holds = true;
         else if (child->kind == OC_ABOVE && e.type == OC_DOCUMENT && !holds_encrypted(a, e.value, child, holds))
             return false;

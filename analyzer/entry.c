@@ -15,6 +15,7 @@
 
 #include "cache.h"
 #include "commands.h"
+#include "expression.h"
 #include "reply.h"
 #include "source.h"
 #include "text.h"
@@ -154,6 +155,7 @@ static bool analyze_found(oc_analysis *a, const found *command, found *target) {
     if (target != command && !oc_fields_collect(a, command->frame.doc, command->row->fields, true, "explain", &fields))
         return false;
     return oc_fields_collect(a, target->frame.doc, target->row->fields, true, target->row->name, &fields) &&
+           oc_bind_let(a, &target->frame, oc_field_get(&fields, OC_SLOT_LET)) &&
            target->row->analyze(a, &target->frame, &fields);
 }
 
@@ -188,6 +190,8 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (a->encrypts && report.has_placeholder && !check_forged(a, sources, bytes))
         return false;
     if (a->encrypts && !analyze_found(a, &outer, target))
+        return false;
+    if (!a->encrypts && target->row->refer && !target->row->refer(a, &target->frame))
         return false;
     if (explain)
         add_verbosity(a, &outer);
@@ -326,7 +330,7 @@ bool opencrypt_knows_command(const char *name, size_t len) {
 }
 
 int32_t opencrypt_max_wire_version(void) {
-    return 16;
+    return 26; /* 8.1: several collections in one command */
 }
 
 const char *opencrypt_version(void) {

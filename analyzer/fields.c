@@ -51,11 +51,7 @@ const char *const *oc_generic_arguments(size_t *count) {
 }
 
 static int compare(const void *name, const void *row) {
-    const oc_str *s = name;
-    const char *other = *(const char *const *)row;
-    size_t n = strlen(other);
-    int order = memcmp(s->s, other, s->n < n ? s->n : n);
-    return order ? order : (s->n > n) - (s->n < n);
+    return oc_str_compare(*(const oc_str *)name, *(const char *const *)row);
 }
 
 static bool is_generic(oc_str name) {
@@ -115,6 +111,37 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
             return fail_field(
                 a, OC_FIELD_UNKNOWN, label, e.name,
                 "only documented fields can be analysed while a schema of the request encrypts something");
+    }
+    return true;
+}
+
+/* The place of a name in "a b c", -1 if it is not there. */
+static int place_among(const char *names, oc_str name) {
+    for (int i = 0;; i++) {
+        const char *space = strchr(names, ' ');
+        if (oc_str_eq(name, (oc_str){names, space ? (size_t)(space - names) : strlen(names)}))
+            return i;
+        if (!space)
+            return -1;
+        names = space + 1;
+    }
+}
+
+bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out) {
+    if (e->type != OC_DOCUMENT)
+        return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, label, NULL,
+                       "The specification of %s must be an object, not %s", label, oc_type_name(e->type));
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        int i = place_among(names, member.name);
+        if (i < 0)
+            return fail_field(
+                a, OC_FIELD_UNKNOWN, label, member.name,
+                "only documented fields can be analysed while a schema of the request encrypts something");
+        if (out[i].start)
+            return fail_field(a, OC_FIELD_DUPLICATE, label, member.name, "give the field once");
+        out[i] = member;
     }
     return true;
 }

@@ -19,6 +19,8 @@ typedef enum oc_slot {
     OC_SLOT_UPSERT,
     OC_SLOT_UPSERT_SUPPLIED,
     OC_SLOT_KEY,
+    OC_SLOT_LET,
+    OC_SLOT_PIPELINE,
     OC_SLOT_EXPLAINED,
     OC_SLOT_VERBOSITY,
     OC_SLOT_COUNT,
@@ -45,6 +47,10 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
                        oc_fields *out);
 /* The error for a required field that is not there; always false. */
 bool oc_fail_missing(oc_analysis *a, const char *label, const char *name);
+
+/* The same for the object of a stage or an operator: sorts the fields of `e` into out[], by their place in `names`,
+ * which has them with spaces between. An absent one is left as it is (zeroed by the caller). */
+bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out);
 
 /* Arguments that every command takes and that pass through untouched. Sorted. */
 const char *const *oc_generic_arguments(size_t *count);

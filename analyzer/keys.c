@@ -6,7 +6,7 @@ static bool is_object(oc_analysis *a, const oc_elem *e) {
     return e->type == OC_DOCUMENT || oc_fail_type(a, e, OC_DOCUMENT);
 }
 
-static bool sort_key(oc_analysis *a, const oc_elem *e) {
+static bool sort_key(oc_analysis *a, const oc_node *tree, const oc_elem *e) {
     oc_answer at;
     oc_path path = {NULL, e->name};
     if (oc_str_is(e->name, "$natural"))
@@ -14,26 +14,30 @@ static bool sort_key(oc_analysis *a, const oc_elem *e) {
     if (e->name.n && e->name.s[0] == '$')
         return oc_fail(a->error, OC_OPERATOR_UNKNOWN, NULL, oc_name(e->name).text, NULL,
                        "FieldPath field names may not start with '$' in a sort: %s", oc_name(e->name).text);
-    if (!oc_node_lookup(a->root, e->name, &a->lookup, &at))
+    if (!oc_node_lookup(tree, e->name, &a->lookup, &at))
         return false;
     if (at.position == OC_AT_PLAIN)
         return true;
+    if (at.position == OC_AT_UNKNOWN)
+        return oc_fail_unknown_node(&(oc_scope){.a = a, .place = "$sort"}, at.node, e->name);
     return oc_fail(a->error, OC_SORT_ENCRYPTED, &path, "sort", "sort in the application, after decryption",
                    "Sorting on an encrypted field is not allowed, nor on one above or below it: '%s'",
                    oc_name(e->name).text);
 }
 
-bool oc_sort(oc_analysis *a, const oc_elem *sort) {
-    if (oc_is_absent(sort))
-        return true;
+bool oc_sort_on(oc_analysis *a, const oc_node *tree, const oc_elem *sort) {
     if (!is_object(a, sort))
         return false;
     oc_iter it = oc_bson_iter(sort->value);
     oc_elem e;
     while (oc_next(&it, &e))
-        if (!sort_key(a, &e))
+        if (!sort_key(a, tree, &e))
             return false;
     return true;
+}
+
+bool oc_sort(oc_analysis *a, const oc_elem *sort) {
+    return oc_is_absent(sort) || oc_sort_on(a, a->root, sort);
 }
 
 bool oc_index_bound(oc_analysis *a, const oc_elem *bound) {
@@ -77,12 +81,15 @@ typedef struct projected {
     bool below; /* an encrypted field is on the way */
 } projected;
 
-static bool projection_fields(projected *p, const uint8_t *doc);
+static bool projection_fields(projected *p, oc_frame *frame);
 
-static bool fail_expression(oc_analysis *a, const oc_path *path, const char *op) {
-    return oc_fail(
-        a->error, OC_NOT_SUPPORTED, path, op, "project with 1 and 0, and compute in the application",
-        "Expressions in a projection are not supported yet where a schema of the request encrypts something");
+/* A computed field. What it yields goes to the client only, so that ciphertext may be in it. */
+static bool computed(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at, const oc_path *path) {
+    oc_scope scope = {.a = p->a, .tree = p->a->root, .variables = p->a->variables, .place = "projection"};
+    if (p->below || at->position == OC_AT_BELOW)
+        return oc_fail(p->a->error, OC_PROJECTION, path, "projection", "give it another name",
+                       "A projection cannot compute a field below an encrypted one");
+    return oc_evaluate(&scope, frame, e) != NULL;
 }
 
 static bool plain_only(projected *p, const oc_answer *at, const oc_path *path, const char *op) {
@@ -92,7 +99,7 @@ static bool plain_only(projected *p, const oc_answer *at, const oc_path *path, c
                    "%s in a projection is not allowed on an encrypted field, nor on one above or below it", op);
 }
 
-/* A count, or [skip, count]. Anything else is the expression $slice, whose operands could read encrypted fields. */
+/* A count, or [skip, count]. Anything else is the expression $slice. */
 static bool is_slice(const oc_elem *e) {
     if (e->type != OC_ARRAY)
         return oc_is_number(e->type);
@@ -105,40 +112,40 @@ static bool is_slice(const oc_elem *e) {
     return count == 2;
 }
 
-static bool projection_operator(projected *p, const oc_elem *e, const oc_answer *at, const oc_path *path) {
+static bool projection_operator(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at,
+                                const oc_path *path) {
     oc_elem op;
-    oc_iter it = oc_bson_iter(e->value);
-    oc_next(&it, &op);
-    /* An object of several operators is none of these forms. */
-    if (it.at < it.end)
-        return fail_expression(p->a, path, oc_name(op.name).text);
-    if (oc_str_is(op.name, "$meta"))
-        return op.type == OC_STRING || fail_expression(p->a, path, "$meta");
-    if (oc_str_is(op.name, "$slice"))
-        return plain_only(p, at, path, "$slice") && (is_slice(&op) || fail_expression(p->a, path, "$slice"));
-    if (!oc_str_is(op.name, "$elemMatch"))
-        return fail_expression(p->a, path, oc_name(op.name).text);
-    return plain_only(p, at, path, "$elemMatch") && oc_filter_elements(p->a, &op, path);
+    oc_bson_first(e->value, &op);
+    bool alone = op.end == e->end - 1;
+    if (alone && oc_str_is(op.name, "$slice") && is_slice(&op))
+        return plain_only(p, at, path, "$slice");
+    if (alone && oc_str_is(op.name, "$elemMatch"))
+        return plain_only(p, at, path, "$elemMatch") && oc_filter_elements(p->a, &op, path);
+    return computed(p, frame, e, at, path);
 }
 
 /* {a: {b: 1}} means {"a.b": 1}. Below an encrypted field there is nothing to look up, and nothing to leak. */
-static bool projection_object(projected *p, const oc_elem *e, const oc_answer *at, const oc_path *path) {
+static bool projection_object(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at,
+                              const oc_path *path) {
     bool below = p->below || at->position == OC_AT_ENCRYPTED || at->position == OC_AT_BELOW;
     projected inner = {p->a, at->position == OC_AT_ABOVE ? at->node : &oc_plain_node, path, below};
     if (oc_is_operator_object(e))
-        return projection_operator(p, e, at, path);
-    return projection_fields(&inner, e->value);
+        return projection_operator(p, frame, e, at, path);
+    return projection_fields(&inner, &(oc_frame){.up = frame, .doc = e->value});
 }
 
 static bool is_positional(oc_str name) {
     return name.n >= 2 && memcmp(name.s + name.n - 2, ".$", 2) == 0;
 }
 
-static bool projection_field(projected *p, const oc_elem *e) {
+static bool projection_field(projected *p, oc_frame *frame, const oc_elem *e) {
     oc_answer at;
     oc_path path = {p->up, e->name};
     oc_str name = e->name;
     bool positional = is_positional(name);
+    if (oc_str_starts(name, "$"))
+        return oc_fail(p->a->error, OC_PROJECTION, &path, "projection", NULL,
+                       "A projection cannot have a field name that starts with '$' here");
     if (positional)
         name.n -= 2;
     if (!oc_node_lookup(p->node, name, &p->a->lookup, &at))
@@ -146,22 +153,22 @@ static bool projection_field(projected *p, const oc_elem *e) {
     if (positional && !plain_only(p, &at, &path, "$"))
         return false;
     if (e->type == OC_DOCUMENT)
-        return projection_object(p, e, &at, &path);
-    return oc_is_number(e->type) || e->type == OC_BOOL || fail_expression(p->a, &path, NULL);
+        return projection_object(p, frame, e, &at, &path);
+    return oc_is_number(e->type) || e->type == OC_BOOL || computed(p, frame, e, &at, &path);
 }
 
-static bool projection_fields(projected *p, const uint8_t *doc) {
-    oc_iter it = oc_bson_iter(doc);
+static bool projection_fields(projected *p, oc_frame *frame) {
+    oc_iter it = oc_bson_iter(frame->doc);
     oc_elem e;
     while (oc_next(&it, &e))
-        if (!projection_field(p, &e))
+        if (!projection_field(p, frame, &e))
             return false;
     return true;
 }
 
-bool oc_projection(oc_analysis *a, const oc_elem *projection) {
+bool oc_projection(oc_analysis *a, oc_frame *frame, const oc_elem *projection) {
     if (oc_is_absent(projection))
         return true;
     projected p = {a, a->root, NULL, false};
-    return is_object(a, projection) && projection_fields(&p, projection->value);
+    return is_object(a, projection) && projection_fields(&p, &(oc_frame){.up = frame, .doc = projection->value});
 }

@@ -8,8 +8,11 @@
 
 /* {path: 1 | -1 | {$meta: …}}: the server would order ciphertext, so encrypted, above and below are errors. */
 bool oc_sort(oc_analysis *a, const oc_elem *sort);
-/* find's projection, findAndModify's fields. Inclusion and exclusion pass on every path. */
-bool oc_projection(oc_analysis *a, const oc_elem *projection);
+/* The same against another tree; not absent. */
+bool oc_sort_on(oc_analysis *a, const oc_node *tree, const oc_elem *sort);
+/* find's projection, findAndModify's fields, an element of the document of `frame`. Inclusion and exclusion pass on
+ * every path; expressions may compare encrypted fields. */
+bool oc_projection(oc_analysis *a, oc_frame *frame, const oc_elem *projection);
 /* find's min and max: values to compare with index keys. */
 bool oc_index_bound(oc_analysis *a, const oc_elem *bound);
 /* Whether strings are compared by other rules than byte by byte. */

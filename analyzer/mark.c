@@ -167,21 +167,22 @@ static uint8_t *put_key(uint8_t *p, const oc_meta *meta, const oc_elem *key_name
 /* Everything before the value; what follows it are the NULs of the documents around it. */
 static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how,
                    const oc_elem *key_name) {
+    const oc_elem *place = how->wrapper ? how->wrapper : e;
     size_t key = key_name ? 4 + (size_t)(key_name->end - key_name->value) : UUID_SIZE;
     size_t value = (size_t)(e->end - e->value);
     size_t document = 4 + ALGORITHM_SIZE + key + VALUE_SIZE + value + 1;
     size_t equality = how->as_equality ? 4 + 5 : 0;
-    size_t head = 1 + e->name.n + 1 + equality + 4 + 1 + 1 + 4 + ALGORITHM_SIZE + key + VALUE_SIZE;
+    size_t head = 1 + place->name.n + 1 + equality + 4 + 1 + 1 + 4 + ALGORITHM_SIZE + key + VALUE_SIZE;
     uint8_t *start = oc_arena_alloc(a->arena, head);
     if (!start)
         return oc_no_memory(a);
     uint8_t *p = start;
     if (how->as_equality) {
-        p = put_name(p, OC_DOCUMENT, e->name);
+        p = put_name(p, OC_DOCUMENT, place->name);
         p = put_u32(p, equality + 4 + 1 + 1 + document + 1);
         p = put(p, "\x05$eq", 5);
     } else {
-        p = put_name(p, OC_BINARY, e->name);
+        p = put_name(p, OC_BINARY, place->name);
     }
     p = put_u32(p, 1 + document);
     p = put(p, "\x06\0", 2);
@@ -194,14 +195,16 @@ static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_m
     p = put_key(p, meta, key_name);
     *p++ = e->type;
     put(p, "v", 2);
-    oc_edit edit = {.at = oc_splice_offset(&a->splice, e->start),
-                    .skip = (uint32_t)(e->value - e->start),
+    oc_edit edit = {.at = oc_splice_offset(&a->splice, place->start),
+                    .skip = (uint32_t)(e->value - place->start),
                     .end = oc_splice_offset(&a->splice, e->end),
                     .head = start,
                     .head_len = (uint32_t)head,
                     .length_at = -1,
                     .nuls = how->as_equality ? 2 : 1};
     oc_splice_edit(&a->splice, frame, edit);
+    if (how->wrapper)
+        oc_splice_cut(&a->splice, frame, e->end, place->end);
     a->marks++;
     return true;
 }

@@ -13,13 +13,14 @@ typedef struct oc_marking {
     const oc_path *path;
     const char *op;          /* the operator that holds the value, for messages; NULL: none */
     const uint8_t *document; /* the document that JSON Pointers are resolved in; NULL: there is none */
+    const oc_elem *wrapper;  /* an element around the value that the placeholder replaces, {$literal: v}; NULL: none */
     bool as_equality;        /* write {f: v} as {f: {$eq: v}} */
     bool stored;             /* a comparison whose value an upsert stores */
     bool in_list;            /* an element of $in or $nin */
 } oc_marking;
 
-/* Judges the value of `e`, an element of the document of `frame`, and records its edit. False: it cannot be encrypted.
- */
+/* Judges the value of `e`, and records the edit of the element that it is, or of how->wrapper, in the document of
+ * `frame`. False: it cannot be encrypted. */
 bool oc_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how);
 
 /* A key of a stored field that the server compares with other stored ones, as `distinct` does: only deterministic

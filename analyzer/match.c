@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "document.h"
+#include "normal_form.h"
 
 /* ---- tables ---- */
 
@@ -13,36 +14,36 @@
  * encrypted fields differently than a plain one, so those pass above; the rest could see into it. */
 static const oc_match_operator operators[] = {
     /* clang-format off */
-    /* name            encrypted        above            plain */
-    {"$all",           REFUSE,          REFUSE,          OC_MATCH_ALL},
-    {"$bitsAllClear",  REFUSE,          PASS,            PASS},
-    {"$bitsAllSet",    REFUSE,          PASS,            PASS},
-    {"$bitsAnyClear",  REFUSE,          PASS,            PASS},
-    {"$bitsAnySet",    REFUSE,          PASS,            PASS},
-    {"$elemMatch",     REFUSE,          REFUSE,          OC_MATCH_ELEMENTS},
-    {"$eq",            OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS},
-    {"$exists",        PASS,            PASS,            PASS},
-    {"$geoIntersects", REFUSE,          REFUSE,          PASS},
-    {"$geoWithin",     REFUSE,          REFUSE,          PASS},
-    {"$gt",            REFUSE,          OC_MATCH_BOUND,  PASS},
-    {"$gte",           REFUSE,          OC_MATCH_BOUND,  PASS},
-    {"$in",            OC_MATCH_VALUES, OC_MATCH_VALUES, PASS},
-    {"$lt",            REFUSE,          OC_MATCH_BOUND,  PASS},
-    {"$lte",           REFUSE,          OC_MATCH_BOUND,  PASS},
-    {"$maxDistance",   REFUSE,          REFUSE,          PASS},
-    {"$minDistance",   REFUSE,          REFUSE,          PASS},
-    {"$mod",           REFUSE,          PASS,            PASS},
-    {"$ne",            OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS},
-    {"$near",          REFUSE,          REFUSE,          PASS},
-    {"$nearSphere",    REFUSE,          REFUSE,          PASS},
-    {"$nin",           OC_MATCH_VALUES, OC_MATCH_VALUES, PASS},
-    {"$not",           OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT},
-    {"$options",       REFUSE,          PASS,            PASS},
-    {"$regex",         REFUSE,          PASS,            PASS},
-    {"$size",          REFUSE,          PASS,            PASS},
-    {"$type",          REFUSE,          PASS,            PASS},
-    {"$uniqueDocs",    REFUSE,          REFUSE,          PASS},
-    {"$within",        REFUSE,          REFUSE,          PASS},
+    /* name            encrypted        above            plain            array         joined */
+    {"$all",            REFUSE,          REFUSE,          OC_MATCH_ALL,    REFUSE,       REFUSE},
+    {"$bitsAllClear",   REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$bitsAllSet",     REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$bitsAnyClear",   REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$bitsAnySet",     REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$elemMatch",      REFUSE,          REFUSE,          OC_MATCH_ELEMENTS, REFUSE,       REFUSE},
+    {"$eq",             OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS,            REFUSE,       OC_MATCH_VALUE},
+    {"$exists",         PASS,            PASS,            PASS,            PASS,         PASS},
+    {"$geoIntersects",  REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$geoWithin",      REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$gt",             REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
+    {"$gte",            REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
+    {"$in",             OC_MATCH_VALUES, OC_MATCH_VALUES, PASS,            REFUSE,       OC_MATCH_VALUES},
+    {"$lt",             REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
+    {"$lte",            REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
+    {"$maxDistance",    REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$minDistance",    REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$mod",            REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$ne",             OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS,            REFUSE,       REFUSE},
+    {"$near",           REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$nearSphere",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$nin",            OC_MATCH_VALUES, OC_MATCH_VALUES, PASS,            REFUSE,       REFUSE},
+    {"$not",            OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT, OC_MATCH_NOT},
+    {"$options",        REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$regex",          REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$size",           REFUSE,          PASS,            PASS,            PASS,         REFUSE},
+    {"$type",           REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
+    {"$uniqueDocs",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    {"$within",         REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
     /* clang-format on */
 };
 
@@ -72,18 +73,12 @@ const oc_match_tree_operator *oc_match_tree_operators(size_t *count) {
     return tree_operators;
 }
 
-static int compare_name(const oc_str *s, const char *name) {
-    size_t n = strlen(name);
-    int order = memcmp(s->s, name, s->n < n ? s->n : n);
-    return order ? order : (s->n > n) - (s->n < n);
-}
-
 static int compare_operator(const void *name, const void *row) {
-    return compare_name(name, ((const oc_match_operator *)row)->name);
+    return oc_str_compare(*(const oc_str *)name, ((const oc_match_operator *)row)->name);
 }
 
 static int compare_tree_operator(const void *name, const void *row) {
-    return compare_name(name, ((const oc_match_tree_operator *)row)->name);
+    return oc_str_compare(*(const oc_str *)name, ((const oc_match_tree_operator *)row)->name);
 }
 
 static const oc_match_operator *find_operator(oc_str name) {
@@ -100,7 +95,8 @@ static const oc_match_tree_operator *find_tree_operator(oc_str name) {
 /* Where in a filter we are. */
 typedef struct filter {
     oc_analysis *a;
-    const oc_node *root; /* the tree that paths are looked up in */
+    const oc_node *root;   /* the tree that paths are looked up in */
+    const oc_scope *scope; /* of $expr; NULL: there is none here */
     bool upsert;
 } filter;
 
@@ -145,6 +141,13 @@ static bool fail_unknown(filter *f, oc_str name) {
 static bool fail_refused(predicate *p, const char *op) {
     char path[256] = "";
     oc_path_append(path, sizeof path, &p->path);
+    if (p->at.position == OC_AT_UNKNOWN)
+        return oc_fail_unknown_node(p->f->scope, p->at.node, p->path.name);
+    if (p->at.position == OC_AT_ARRAY || p->at.position == OC_AT_IN_ARRAY)
+        return oc_fail(
+            p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "$unwind the array first",
+            "Invalid match expression operator on field '%s', which is in an array with encrypted fields: %s", path,
+            op);
     if (p->at.position == OC_AT_ABOVE)
         return oc_fail(p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "query its plain fields one by one",
                        "Invalid match expression operator on field '%s', which has encrypted fields below it: %s", path,
@@ -186,7 +189,7 @@ static bool value_above(predicate *p, oc_frame *frame, const oc_elem *e, const c
 static bool compare_value(predicate *p, oc_frame *frame, const oc_elem *e, const char *op, bool implicit,
                           bool in_list) {
     oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op, .as_equality = implicit, .in_list = in_list};
-    if (p->at.position == OC_AT_ENCRYPTED)
+    if (p->at.position == OC_AT_ENCRYPTED || p->at.position == OC_AT_IN_ARRAY)
         return oc_mark(p->f->a, frame, e, p->at.node->meta, &how);
     return value_above(p, frame, e, op);
 }
@@ -210,7 +213,7 @@ static bool predicate_operators(predicate *p, oc_frame *frame);
 static bool negate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     oc_frame inner = {.up = frame, .doc = operand->value};
     if (operand->type == OC_REGEX)
-        return p->at.position == OC_AT_ENCRYPTED ? fail_refused(p, "$regex") : true;
+        return p->at.position == OC_AT_PLAIN || p->at.position == OC_AT_ABOVE || fail_refused(p, "$regex");
     if (operand->type != OC_DOCUMENT)
         return fail_shape(p->f, &p->path, "$not", "an object of operators or a regular expression");
     bool upsert = p->f->upsert;
@@ -230,7 +233,7 @@ bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *p
         return fail_shape(&plain, path, "$elemMatch", "an object");
     if (!oc_is_operator_object(operand) || !oc_bson_first(operand->value, &first) || find_tree_operator(first.name))
         return filter_document(&plain, &frame);
-    predicate inner = {.f = &plain, .at = {OC_AT_PLAIN, &oc_plain_node, {NULL, 0}}, .path = *path};
+    predicate inner = {.f = &plain, .at = {.position = OC_AT_PLAIN, .node = &oc_plain_node}, .path = *path};
     return predicate_operators(&inner, &frame);
 }
 
@@ -246,13 +249,27 @@ static bool match_all(predicate *p, const oc_elem *operand) {
     return true;
 }
 
+static oc_match_action action_at(const oc_answer *at, const oc_match_operator *row) {
+    bool compares = row->joined == OC_MATCH_VALUE || row->joined == OC_MATCH_VALUES;
+    switch (at->position) {
+    case OC_AT_PLAIN: return row->plain;
+    case OC_AT_ENCRYPTED: return row->encrypted;
+    case OC_AT_ABOVE: return row->above;
+    case OC_AT_ARRAY: return at->node->kind == OC_ARRAY_OF || row->array != PASS ? row->array : row->joined;
+    case OC_AT_IN_ARRAY:
+        /* Any element that is equal: the same on ciphertext, where the arrays are the server's own. */
+        return compares && !at->looked_up ? REFUSE : row->joined;
+    case OC_AT_UNKNOWN: return compares ? REFUSE : row->joined;
+    case OC_AT_BELOW: break;
+    }
+    return REFUSE;
+}
+
 static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     const oc_match_operator *row = find_operator(operand->name);
     if (!row)
         return fail_unknown(p->f, operand->name);
-    oc_match_action action = p->at.position == OC_AT_ENCRYPTED ? row->encrypted
-                             : p->at.position == OC_AT_ABOVE   ? row->above
-                                                               : row->plain;
+    oc_match_action action = action_at(&p->at, row);
     if (p->at.position == OC_AT_BELOW)
         return fail_below(p, row->name);
     switch (action) {
@@ -284,11 +301,17 @@ static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
     switch (p->at.position) {
     case OC_AT_PLAIN: return true;
     case OC_AT_BELOW: return fail_below(p, "$eq");
-    case OC_AT_ENCRYPTED: break;
+    case OC_AT_ARRAY:
+    case OC_AT_UNKNOWN: return fail_refused(p, "$eq");
+    case OC_AT_IN_ARRAY:
+        if (!p->at.looked_up)
+            return fail_refused(p, "$eq");
+        break;
+    case OC_AT_ENCRYPTED:
     case OC_AT_ABOVE: break;
     }
     if (e->type == OC_REGEX)
-        return p->at.position == OC_AT_ENCRYPTED ? fail_refused(p, "$regex") : true;
+        return p->at.position == OC_AT_ABOVE || fail_refused(p, "$regex");
     return compare_value(p, frame, e, "$eq", true, false);
 }
 
@@ -332,9 +355,10 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
                        "use a client that does not encrypt automatically for such queries",
                        "Unsupported match expression operator for encryption: %s", row->name);
     case OC_MATCH_TREE_EXPRESSION:
-        return oc_fail(f->a->error, OC_NOT_SUPPORTED, NULL, row->name,
-                       "write the condition as a filter on fields, {field: value}",
-                       "%s is not supported yet where a schema of the request encrypts something", row->name);
+        if (!f->scope)
+            return oc_fail(f->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
+                           "%s can only be applied to the top-level document", row->name);
+        return oc_condition(f->scope, frame, e, row->name);
     }
     return false;
 }
@@ -350,17 +374,34 @@ static bool filter_document(filter *f, oc_frame *frame) {
     return true;
 }
 
-bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *e, bool upsert) {
-    if (oc_is_absent(e))
-        return true;
-    if (e->type != OC_DOCUMENT)
-        return oc_fail_type(a, e, OC_DOCUMENT);
-    filter f = {.a = a, .root = a->root, .upsert = upsert};
+static bool mark_filter(const oc_scope *s, oc_frame *frame, bool upsert) {
+    oc_scope scope = *s;
+    scope.place = "$expr";
+    filter f = {.a = s->a, .root = s->tree, .scope = &scope, .upsert = upsert};
+    return filter_document(&f, frame);
+}
+
+static bool mark_and_normalise(const oc_scope *s, oc_frame *frame, const oc_elem *e, bool upsert) {
     oc_frame inner = {.up = frame, .doc = e->value};
-    uint64_t marks = a->marks;
-    if (!filter_document(&f, &inner))
+    uint64_t marks = s->a->marks;
+    if (e->type != OC_DOCUMENT)
+        return oc_fail_type(s->a, e, OC_DOCUMENT);
+    if (!mark_filter(s, &inner, upsert))
         return false;
-    return a->marks == marks || oc_normalise_filter(a, &inner);
+    return s->a->marks == marks || oc_normalise_filter(s->a, &inner, s->tree);
+}
+
+bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *e, bool upsert) {
+    oc_scope scope = {.a = a, .tree = a->root, .variables = a->variables, .place = "$expr"};
+    return oc_is_absent(e) || mark_and_normalise(&scope, frame, e, upsert);
+}
+
+bool oc_filter_in(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
+    return mark_and_normalise(s, frame, e, false);
+}
+
+bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
+    return mark_filter(s, &(oc_frame){.up = frame, .doc = e->value}, false);
 }
 
 static bool fixes_value(const oc_elem *e) {

@@ -4,7 +4,7 @@
 /* Filters (match expressions). An operator is one row: what it does to a field that is encrypted, that has encrypted
  * fields below it, or that is plain. Below an encrypted field every operator is an error. */
 
-#include "analysis.h"
+#include "expression.h"
 
 /* What a row says of a field. */
 typedef enum oc_match_action {
@@ -21,6 +21,8 @@ typedef enum oc_match_action {
 typedef struct oc_match_operator {
     const char *name;
     oc_match_action encrypted, above, plain;
+    /* In pipelines: an array with something encrypted in it; an encrypted field inside one that $lookup made. */
+    oc_match_action array, joined;
 } oc_match_operator;
 
 /* Operators that stand where a field's name would. */
@@ -28,7 +30,7 @@ typedef enum oc_match_tree_action {
     OC_MATCH_TREE_LOGICAL, /* an array of filters */
     OC_MATCH_TREE_PASS,
     OC_MATCH_TREE_UNSUPPORTED, /* reads fields that we cannot see into */
-    OC_MATCH_TREE_EXPRESSION,  /* not analysed yet */
+    OC_MATCH_TREE_EXPRESSION,
 } oc_match_tree_action;
 
 typedef struct oc_match_tree_operator {
@@ -43,6 +45,10 @@ const oc_match_tree_operator *oc_match_tree_operators(size_t *count); /* sorted 
  * an element of the document of `frame`; absent, null: nothing to do. `label` names it for messages ("filter", "q").
  * `upsert`: equality values of the filter may be stored. */
 bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *filter, bool upsert);
+/* The same against the tree of a stage. */
+bool oc_filter_in(const oc_scope *s, oc_frame *frame, const oc_elem *filter);
+/* The same, and leaves the normal form to the caller. */
+bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *filter);
 /* Checks the operand of an $elemMatch on a plain array, in whose elements nothing is encrypted. */
 bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *path);
 
@@ -50,8 +56,5 @@ bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *p
 bool oc_is_operator_object(const oc_elem *e);
 /* Whether a filter fixes `field` to one value, which an upsert stores. */
 bool oc_filter_fixes(const uint8_t *filter, const char *field);
-
-/* Rewrites the marked filter of `frame` to normal form (analysis.md). False where a name cannot be looked up again. */
-bool oc_normalise_filter(oc_analysis *a, oc_frame *frame);
 
 #endif

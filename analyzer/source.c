@@ -37,6 +37,44 @@ bool oc_sources_find(oc_analysis *a, const uint8_t *command, const uint8_t *inne
     return find_in(a, command, false, s) && (!inner || find_in(a, inner, true, s));
 }
 
+/* ---- namespaces ---- */
+
+static bool add_namespace(oc_analysis *a, oc_str name, const oc_node *root) {
+    oc_namespace *space = oc_arena_alloc(a->arena, sizeof *space);
+    if (!space)
+        return oc_no_memory(a);
+    *space = (oc_namespace){a->namespaces, name, root};
+    a->namespaces = space;
+    return true;
+}
+
+/* A request may have as many namespaces as look-ups of them. */
+static bool index_namespaces(oc_analysis *a) {
+    size_t count = 0;
+    for (const oc_namespace *space = a->namespaces; space; space = space->next)
+        count++;
+    if (count == 0)
+        return true;
+    oc_name_entry *entries = oc_arena_zeroed(a->arena, count, sizeof *entries);
+    if (!entries)
+        return oc_no_memory(a);
+    oc_name_entry *entry = entries;
+    for (const oc_namespace *space = a->namespaces; space; space = space->next)
+        *entry++ = (oc_name_entry){.name = space->name, .value = space->root};
+    return oc_name_table_build(&a->namespace_table, a->arena, entries, count) || oc_no_memory(a);
+}
+
+const oc_node *oc_analysis_namespace(const oc_analysis *a, oc_str ns) {
+    if (a->namespace_table.count)
+        return oc_name_table_find(&a->namespace_table, ns);
+    return a->namespaces && oc_str_eq(a->namespaces->name, ns) ? a->namespaces->root : NULL;
+}
+
+bool oc_fail_no_schema(oc_analysis *a, oc_str ns) {
+    return oc_fail(a->error, OC_SCHEMA_MISSING, NULL, a->command, NULL, "Missing encryption schema for namespace: %s",
+                   oc_name(ns).text);
+}
+
 /* ---- CSFLE ---- */
 
 /* Names an element of the request that must be an object. */
@@ -61,16 +99,13 @@ static const oc_tree *compile(oc_analysis *a, oc_sources *s, oc_cache *cache, co
     return tree;
 }
 
-static bool load_single(oc_analysis *a, oc_sources *s, oc_cache *cache) {
+static bool load_single(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) {
     if (!s->is_remote.e.start)
         return oc_fail_missing(a, a->command, "isRemoteSchema");
     if (!expect(a, &s->json_schema.e, OC_DOCUMENT) || !expect(a, &s->is_remote.e, OC_BOOL))
         return false;
     const oc_tree *tree = compile(a, s, cache, &s->json_schema.e, &s->is_remote.e);
-    if (!tree)
-        return false;
-    a->root = tree->root;
-    return true;
+    return tree && add_namespace(a, ns, tree->root);
 }
 
 /* The members of one namespace's entry: exactly jsonSchema and isRemoteSchema. */
@@ -96,7 +131,7 @@ static bool fail_two_schemas(oc_analysis *a, oc_str ns) {
                    oc_name(ns).text);
 }
 
-static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) {
+static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache) {
     oc_nameset seen = {0};
     if (!expect(a, &s->csfle_map.e, OC_DOCUMENT))
         return false;
@@ -111,10 +146,8 @@ static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) 
         if (!expect(a, &entry, OC_DOCUMENT) || !read_entry(a, &entry, &schema, &is_remote))
             return false;
         const oc_tree *tree = compile(a, s, cache, &schema, &is_remote);
-        if (!tree)
+        if (!tree || !add_namespace(a, entry.name, tree->root))
             return false;
-        if (oc_str_eq(entry.name, ns))
-            a->root = tree->root;
     }
     return true;
 }
@@ -130,8 +163,8 @@ static bool is_one(const oc_elem *e) {
     }
 }
 
-/* A field that must be there once: of two, the server might read the one that we did not. */
-static bool find_once(oc_analysis *a, const uint8_t *doc, const char *label, const char *name, oc_elem *out) {
+/* A field of which, were it there twice, the server might read the one that we did not. */
+static bool find_unique(oc_analysis *a, const uint8_t *doc, const char *label, const char *name, oc_elem *out) {
     oc_iter it = oc_bson_iter(doc);
     oc_elem e;
     out->start = NULL;
@@ -143,7 +176,11 @@ static bool find_once(oc_analysis *a, const uint8_t *doc, const char *label, con
                            "BSON field '%s.%s' is a duplicate field.", label, name);
         *out = e;
     }
-    return out->start || oc_fail_missing(a, label, name);
+    return true;
+}
+
+static bool find_once(oc_analysis *a, const uint8_t *doc, const char *label, const char *name, oc_elem *out) {
+    return find_unique(a, doc, label, name, out) && (out->start || oc_fail_missing(a, label, name));
 }
 
 /* One encryptedFields document: it encrypts if it has fields. */
@@ -176,14 +213,15 @@ static bool load_encryption_information(oc_analysis *a, const oc_sources *s, con
         return false;
     oc_iter it = oc_bson_iter(schema.value);
     while (oc_next(&it, &entry)) {
-        oc_elem other;
         if (!read_encrypted_fields(a, &entry, &encrypts))
             return false;
-        if (s->csfle_map.e.start && oc_bson_find(s->csfle_map.e.value, entry.name.s, &other))
+        if (s->csfle_map.e.start && oc_analysis_namespace(a, entry.name))
             return fail_two_schemas(a, entry.name);
         if (!first.start)
             first = entry;
         found = found || oc_str_eq(entry.name, ns);
+        if (!add_namespace(a, entry.name, &oc_plain_node))
+            return false;
     }
     if (encrypts)
         return oc_fail(a->error, OC_NOT_SUPPORTED, NULL, "encryptionInformation",
@@ -193,23 +231,60 @@ static bool load_encryption_information(oc_analysis *a, const oc_sources *s, con
         return oc_fail(a->error, OC_NAMESPACE_MISMATCH, NULL, "encryptionInformation", NULL,
                        "Namespace in encryptionInformation: '%s' does not match namespace given in command: '%s'",
                        first.start ? oc_name(first.name).text : "", oc_name(ns).text);
-    if (found && !a->root)
-        a->root = &oc_plain_node;
     return true;
 }
 
-/* bulkWrite names its collections in nsInfo, each with its own encryptionInformation. */
-static bool load_bulk(oc_analysis *a, oc_sources *s, const uint8_t *command, bool *any) {
-    oc_elem list, entry, information;
-    if (!oc_bson_find(command, "nsInfo", &list) || list.type != OC_ARRAY)
-        return true;
-    oc_iter it = oc_bson_iter(list.value);
+/* ---- bulkWrite names its collections in nsInfo, each with its own encryptionInformation ---- */
+
+static bool read_namespace(oc_analysis *a, const oc_elem *entry, oc_str *ns) {
+    oc_elem name;
+    if (!expect(a, entry, OC_DOCUMENT) || !find_once(a, entry->value, "bulkWrite.nsInfo", "ns", &name) ||
+        !expect(a, &name, OC_STRING))
+        return false;
+    *ns = oc_elem_str(&name);
+    return (ns->n && !memchr(ns->s, 0, ns->n)) ||
+           oc_fail(a->error, OC_BAD_NAMESPACE, NULL, a->command, NULL,
+                   "Invalid namespace specified: a namespace in nsInfo is empty or holds a NUL");
+}
+
+/* The first namespace, which is that of jsonSchema, and whether any has encryptionInformation. */
+static bool read_bulk(oc_analysis *a, const oc_elem *list, oc_str *first, bool *qe) {
+    oc_iter it = oc_bson_iter(list->value);
+    oc_elem entry, information;
+    oc_str ns;
+    *first = (oc_str){"", 0};
+    *qe = false;
     while (oc_next(&it, &entry)) {
-        if (entry.type != OC_DOCUMENT || !oc_bson_find(entry.value, "encryptionInformation", &information))
-            continue;
-        *any = true;
-        if (!load_encryption_information(a, s, &information, (oc_str){"", 0}, false))
+        if (!read_namespace(a, &entry, &ns) ||
+            !find_unique(a, entry.value, "bulkWrite.nsInfo", "encryptionInformation", &information))
             return false;
+        if (!first->n)
+            *first = ns;
+        *qe = *qe || information.start;
+    }
+    return true;
+}
+
+static bool load_bulk_information(oc_analysis *a, const oc_sources *s, const oc_elem *list) {
+    oc_iter it = oc_bson_iter(list->value);
+    oc_elem entry, information;
+    oc_str ns;
+    while (oc_next(&it, &entry))
+        if (oc_bson_find(entry.value, "encryptionInformation", &information) &&
+            (!read_namespace(a, &entry, &ns) || !load_encryption_information(a, s, &information, ns, true)))
+            return false;
+    return true;
+}
+
+static bool check_bulk(oc_analysis *a, const oc_elem *list) {
+    oc_iter it = oc_bson_iter(list->value);
+    oc_elem entry;
+    oc_str ns;
+    while (oc_next(&it, &entry)) {
+        if (!read_namespace(a, &entry, &ns))
+            return false;
+        if (!oc_analysis_namespace(a, ns))
+            return oc_fail_no_schema(a, ns);
     }
     return true;
 }
@@ -228,8 +303,8 @@ static bool namespace_of(oc_analysis *a, oc_str db, oc_str collection, oc_str *n
     return true;
 }
 
-static bool check_combination(oc_analysis *a, const oc_sources *s) {
-    bool single = s->json_schema.e.start, map = s->csfle_map.e.start, qe = s->encryption_information.e.start;
+static bool check_combination(oc_analysis *a, const oc_sources *s, bool qe) {
+    bool single = s->json_schema.e.start, map = s->csfle_map.e.start;
     if (single + map + qe == 0)
         return oc_fail(a->error, OC_SCHEMA_MISSING, NULL, a->command,
                        "a driver with automatic encryption adds it: is this its mongocryptdURI?",
@@ -247,35 +322,53 @@ static bool check_combination(oc_analysis *a, const oc_sources *s) {
     return true;
 }
 
-static bool check_mixed(oc_analysis *a, const oc_sources *s) {
-    if (!s->csfle_map.e.start || !s->encryption_information.e.start || !a->encrypts)
+static bool check_mixed(oc_analysis *a, bool qe) {
+    if (!qe || !a->encrypts)
         return true;
     return oc_fail(a->error, OC_SCHEMA_SOURCE, NULL, a->command, NULL,
                    "Cannot specify both encryptionInformation and csfleEncryptionSchemas unless csfleEncryptionSchemas "
                    "only contains non-encryption JSON schema validators");
 }
 
+/* `ns`: the namespace of jsonSchema. `qe`: there is an encryptionInformation, wherever it stands. */
+static bool load_csfle(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns, bool qe) {
+    if (!check_combination(a, s, qe))
+        return false;
+    if (s->json_schema.e.start)
+        return load_single(a, s, cache, ns);
+    return !s->csfle_map.e.start || (load_map(a, s, cache) && check_mixed(a, qe) && index_namespaces(a));
+}
+
+static bool load_qe(oc_analysis *a, const oc_sources *s, oc_str ns, bool check_ns) {
+    const oc_elem *information = &s->encryption_information.e;
+    return !information->start || load_encryption_information(a, s, information, ns, check_ns);
+}
+
+static bool load_for_bulk(oc_analysis *a, oc_sources *s, oc_cache *cache, const uint8_t *bulk) {
+    oc_elem list;
+    oc_str ns;
+    bool qe;
+    if (!find_once(a, bulk, "bulkWrite", "nsInfo", &list) || !expect(a, &list, OC_ARRAY) ||
+        !read_bulk(a, &list, &ns, &qe))
+        return false;
+    qe = qe || s->encryption_information.e.start;
+    return load_csfle(a, s, cache, ns, qe) && load_qe(a, s, ns, false) && load_bulk_information(a, s, &list) &&
+           index_namespaces(a) && check_bulk(a, &list);
+}
+
 bool oc_sources_load(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str db, oc_str collection,
                      const uint8_t *bulk) {
     oc_str ns;
-    bool in_bulk = false;
-    if (!namespace_of(a, db, collection, &ns) || (bulk && !load_bulk(a, s, bulk, &in_bulk)))
+    if (bulk)
+        return load_for_bulk(a, s, cache, bulk);
+    bool qe = s->encryption_information.e.start;
+    if (!namespace_of(a, db, collection, &ns) || !load_csfle(a, s, cache, ns, qe) || !load_qe(a, s, ns, true))
         return false;
-    if (!in_bulk && !check_combination(a, s))
+    if (qe && !index_namespaces(a))
         return false;
-    if (s->json_schema.e.start && !load_single(a, s, cache))
-        return false;
-    if (s->csfle_map.e.start && (!load_map(a, s, cache, ns) || !check_mixed(a, s)))
-        return false;
-    if (s->encryption_information.e.start &&
-        !load_encryption_information(a, s, &s->encryption_information.e, ns, !bulk))
-        return false;
-    if (bulk && !a->root)
-        a->root = &oc_plain_node;
-    if (a->root)
-        return true;
-    return oc_fail(a->error, OC_SCHEMA_MISSING, NULL, a->command, NULL, "Missing encryption schema for namespace: %s",
-                   oc_name(ns).text);
+    a->ns = ns;
+    a->root = oc_analysis_namespace(a, ns);
+    return a->root || oc_fail_no_schema(a, ns);
 }
 
 void oc_sources_release(oc_sources *s, oc_cache *cache) {

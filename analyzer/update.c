@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "document.h"
+#include "pipeline.h"
 
 static const char set_instead[] = "read the value, change it in the application, and $set it";
 
@@ -53,14 +54,13 @@ static bool look_up(oc_analysis *a, oc_str name, const char *op, oc_answer *at) 
     if (kind == NOT_POSITIONAL)
         return oc_node_lookup(a->root, name, &a->lookup, at);
     if (prefix.n == 0)
-        *at = (oc_answer){a->root->kind == OC_PLAIN ? OC_AT_PLAIN : OC_AT_ABOVE, a->root, {NULL, 0}};
+        *at = (oc_answer){.position = a->root->kind == OC_PLAIN ? OC_AT_PLAIN : OC_AT_ABOVE, .node = a->root};
     else if (!oc_node_lookup(a->root, prefix, &a->lookup, at))
         return false;
     switch (at->position) {
     case OC_AT_PLAIN: return true;
     case OC_AT_BELOW: return fail_below(a, at, &path, op);
-    case OC_AT_ENCRYPTED:
-    case OC_AT_ABOVE: break;
+    default: break;
     }
     return fail_positional(a, kind, &path, op);
 }
@@ -77,7 +77,7 @@ static bool set_field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const c
     case OC_AT_PLAIN: return true;
     case OC_AT_BELOW: return fail_below(a, &at, &path, op);
     case OC_AT_ENCRYPTED: return oc_mark(a, frame, e, at.node->meta, &how);
-    case OC_AT_ABOVE: break;
+    default: break;
     }
     if (e->type == OC_ARRAY)
         return oc_fail(a->error, OC_ARRAY_ABOVE, &path, op, "encrypted fields cannot be inside arrays",
@@ -140,11 +140,7 @@ const oc_update_operator *oc_update_operators(size_t *count) {
 }
 
 static int compare(const void *name, const void *row) {
-    const oc_str *s = name;
-    const char *other = ((const oc_update_operator *)row)->name;
-    size_t n = strlen(other);
-    int order = memcmp(s->s, other, s->n < n ? s->n : n);
-    return order ? order : (s->n > n) - (s->n < n);
+    return oc_str_compare(*(const oc_str *)name, ((const oc_update_operator *)row)->name);
 }
 
 static bool plain_only(oc_analysis *a, const oc_update_operator *row, const oc_elem *e) {
@@ -192,8 +188,7 @@ static bool has_operators(const oc_elem *update) {
 
 bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     if (update->type == OC_ARRAY)
-        return oc_fail(a->error, OC_NOT_SUPPORTED, NULL, "update", "use update operators such as $set",
-                       "A pipeline as update is not supported yet where a schema of the request encrypts something");
+        return oc_pipeline_update(a, frame, update);
     if (update->type != OC_DOCUMENT)
         return oc_fail_type(a, update, OC_DOCUMENT);
     oc_frame inner = {.up = frame, .doc = update->value};

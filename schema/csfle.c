@@ -450,8 +450,7 @@ static void compile_properties(compiler *c, const oc_elem *operand, context ctx,
     }
     if (!oc_name_table_build(&node->children, c->arena, entries, n))
         no_memory(c);
-    if (oc_node_kind_of(&oc_plain_node, entries, n) == OC_ABOVE)
-        node->kind = OC_ABOVE;
+    node->encrypting = oc_count_encrypting(entries, n);
 }
 
 static void compile_patterns(compiler *c, const oc_elem *operand, const context *ctx, const place *at, oc_node *node) {
@@ -524,8 +523,7 @@ static const oc_node *compile_object(compiler *c, const uint8_t *schema, context
     while (oc_next(&it, &e))
         if (first_of_its_name(c, &seen, &e, &(place){at, e.name}))
             compile_keyword(c, &e, &ctx, at, node);
-    if (node->kind == OC_PLAIN)
-        node->kind = oc_node_kind_of(node, NULL, 0);
+    node->kind = oc_node_kind_of(node);
     return node;
 }
 

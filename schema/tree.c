@@ -1,6 +1,9 @@
 #include "tree.h"
 
+#include "derive.h"
+
 const oc_node oc_plain_node = {.kind = OC_PLAIN};
+const oc_node oc_absent_node = {.kind = OC_PLAIN, .rest = &oc_absent_node};
 
 static bool pointers_equal(const oc_pointer *a, const oc_pointer *b) {
     if (a->count != b->count)
@@ -19,10 +22,16 @@ bool oc_meta_equal(const oc_meta *a, const oc_meta *b) {
     return oc_meta_is_pointer(a) || memcmp(a->key_id, b->key_id, sizeof a->key_id) == 0;
 }
 
-oc_node_kind oc_node_kind_of(const oc_node *node, const oc_name_entry *children, size_t count) {
+size_t oc_count_encrypting(const oc_name_entry *children, size_t count) {
+    size_t n = 0;
     for (size_t i = 0; i < count; i++)
-        if (((const oc_node *)children[i].value)->kind != OC_PLAIN)
-            return OC_ABOVE;
+        n += ((const oc_node *)children[i].value)->kind != OC_PLAIN;
+    return n;
+}
+
+oc_node_kind oc_node_kind_of(const oc_node *node) {
+    if (node->encrypting)
+        return OC_ABOVE;
     for (size_t i = 0; i < node->pattern_count; i++)
         if (node->patterns[i].node->kind != OC_PLAIN)
             return OC_ABOVE;
@@ -119,7 +128,8 @@ static const oc_node *merge(const node_set *set, oc_lookup *lookup) {
     return node;
 }
 
-const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup) {
+/* What several subschemas, or one with patterns, say of a name. */
+static const oc_node *child_of_subschemas(const oc_node *node, oc_str name, oc_lookup *lookup) {
     node_set set = {0};
     const oc_node *const *parts = node->part_count ? node->parts : &node;
     size_t count = node->part_count ? node->part_count : 1;
@@ -131,30 +141,96 @@ const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup 
     return set.count == 1 ? set.nodes[0] : merge(&set, lookup);
 }
 
+const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup) {
+    for (;; node = node->base) {
+        if (node->kind == OC_ABOVE && node->either)
+            return oc_either_child(node->either, name, lookup);
+        if (node->part_count || node->pattern_count)
+            return child_of_subschemas(node, name, lookup);
+        const oc_node *child = oc_name_table_find(&node->children, name);
+        if (child)
+            return child;
+        if (!node->base)
+            return node->rest ? node->rest : &oc_plain_node;
+    }
+}
+
+/* ---- paths ---- */
+
+static bool is_number(oc_str name) {
+    for (size_t i = 0; i < name.n; i++)
+        if (name.s[i] < '0' || name.s[i] > '9')
+            return false;
+    return name.n > 0;
+}
+
+/* A path on its way through the tree. */
+typedef struct walk {
+    const oc_node *node;
+    bool in_array;
+    bool looked_up; /* every array so far is one that $lookup made, and none was entered by position */
+} walk;
+
+/* From an array to its elements. A number is a position, or the name of a field in them; where it may be either, and
+ * either matters, nothing is known. */
+static bool enter_array(walk *w, oc_str name, oc_lookup *lookup) {
+    static const oc_node ambiguous = {.kind = OC_UNKNOWN, .origin = "a number that is a position or a name"};
+    bool positional = is_number(name);
+    w->looked_up = w->looked_up && w->node->looked_up && !positional;
+    w->in_array = true;
+    w->node = w->node->element;
+    for (; w->node->kind == OC_ARRAY_OF; w->looked_up = false) /* no path leads into an array in an array */
+        w->node = w->node->element;
+    if (w->node->kind != OC_PLAIN && w->node->kind != OC_ABOVE)
+        return positional;
+    const oc_node *child = oc_node_child(w->node, name, lookup);
+    if (!positional || !child || child->kind != OC_PLAIN)
+        w->node = positional && child ? &ambiguous : child;
+    return true;
+}
+
+static bool step(walk *w, oc_str name, oc_lookup *lookup) {
+    if (w->node->kind == OC_ARRAY_OF)
+        return enter_array(w, name, lookup);
+    if (w->node->kind != OC_PLAIN && w->node->kind != OC_ABOVE)
+        return false;
+    w->node = oc_node_child(w->node, name, lookup);
+    return true;
+}
+
+static oc_position position_of(const walk *w) {
+    switch (w->node->kind) {
+    case OC_PLAIN: return OC_AT_PLAIN;
+    case OC_ENCRYPTED: return w->in_array ? OC_AT_IN_ARRAY : OC_AT_ENCRYPTED;
+    case OC_ABOVE: return w->in_array ? OC_AT_ARRAY : OC_AT_ABOVE;
+    case OC_ARRAY_OF: return OC_AT_ARRAY;
+    case OC_UNKNOWN: return OC_AT_UNKNOWN;
+    case OC_CONFLICT: break;
+    }
+    return OC_AT_UNKNOWN;
+}
+
 bool oc_node_lookup(const oc_node *root, oc_str dotted, oc_lookup *lookup, oc_answer *answer) {
-    const oc_node *node = root;
+    walk w = {.node = root, .looked_up = true};
     const char *end = dotted.s + dotted.n;
-    const char *at = dotted.s;
-    for (;;) {
+    for (const char *at = dotted.s;;) {
         const char *dot = memchr(at, '.', (size_t)(end - at));
         const char *stop = dot ? dot : end;
-        node = oc_node_child(node, (oc_str){at, (size_t)(stop - at)}, lookup);
-        if (!node)
-            return false;
-        if (node->kind == OC_CONFLICT)
-            return oc_fail_conflict(lookup->error, &(oc_path){.name = dotted});
-        if (node->kind == OC_PLAIN)
-            break;
-        if (node->kind == OC_ENCRYPTED && dot) {
-            *answer = (oc_answer){OC_AT_BELOW, node, {dotted.s, (size_t)(dot - dotted.s)}};
+        if (!step(&w, (oc_str){at, (size_t)(stop - at)}, lookup)) {
+            bool below = w.node->kind == OC_ENCRYPTED;
+            oc_str prefix = {dotted.s, at > dotted.s ? (size_t)(at - dotted.s) - 1 : 0};
+            *answer = (oc_answer){.position = below ? OC_AT_BELOW : OC_AT_UNKNOWN, .node = w.node, .prefix = prefix};
             return true;
         }
-        if (!dot)
+        if (!w.node)
+            return false;
+        if (w.node->kind == OC_CONFLICT)
+            return oc_fail_conflict(lookup->error, &(oc_path){.name = dotted});
+        if (!dot || w.node->kind == OC_PLAIN)
             break;
         at = dot + 1;
     }
-    static const oc_position positions[] = {
-        [OC_PLAIN] = OC_AT_PLAIN, [OC_ENCRYPTED] = OC_AT_ENCRYPTED, [OC_ABOVE] = OC_AT_ABOVE};
-    *answer = (oc_answer){positions[node->kind], node, {NULL, 0}};
+    *answer =
+        (oc_answer){.position = position_of(&w), .node = w.node, .in_array = w.in_array, .looked_up = w.looked_up};
     return true;
 }

@@ -4,8 +4,8 @@
 /* The encryption tree: for every path of a document, is the value encrypted and with what, is something below it
  * encrypted, or neither. Immutable once compiled, shared between threads.
  *
- * Schemas of both families compile to these nodes, and stages of pipelines will make new nodes over old ones: a node
- * never knows its parent, so trees share what they have in common. */
+ * Schemas of both families compile to these nodes, and stages of pipelines make new nodes over old ones (derive.h): a
+ * node never knows its parent, so trees share what they have in common. */
 
 #include "arena.h"
 #include "error.h"
@@ -42,6 +42,9 @@ typedef enum oc_node_kind {
     OC_ENCRYPTED, /* exactly here */
     OC_ABOVE,     /* not encrypted, but something below is or may be */
     OC_CONFLICT,  /* subschemas that match here disagree: using the path is an error */
+    /* Only in pipelines: */
+    OC_ARRAY_OF, /* an array with something encrypted in its elements */
+    OC_UNKNOWN,  /* encrypted in some documents and not, or otherwise, in others: using the path is an error */
 } oc_node_kind;
 
 typedef struct oc_node oc_node;
@@ -51,35 +54,58 @@ typedef struct oc_pattern {
     const oc_node *node;
 } oc_pattern;
 
+/* One or the other of two nodes, which differ below: a union of documents, the branches of a condition. */
+typedef struct oc_either {
+    const oc_node *one, *other;
+    const char *origin; /* what made it, for messages */
+    unsigned depth;     /* how many of these lie in one another */
+} oc_either;
+
+/* A constant in a command that has not been stored or compared yet, and may have to be marked (expression.h). */
+typedef struct oc_literal oc_literal;
+
 struct oc_node {
     oc_node_kind kind;
-    const oc_meta *meta;    /* OC_ENCRYPTED */
     oc_name_table children; /* name → oc_node, plain ones too: they keep a name from `rest` */
+    size_t encrypting;      /* names among children and those of `base` that lead to something encrypted */
     const oc_pattern *patterns;
     size_t pattern_count;
     const oc_node *rest;         /* names that nothing else matches; NULL: nothing is said of them */
+    const oc_node *base;         /* in pipelines: names that `children` lacks are looked up here */
     const oc_node *const *parts; /* several subschemas at one position; then the fields above are unused */
     size_t part_count;
+    union {
+        const oc_meta *meta;       /* OC_ENCRYPTED */
+        const oc_either *either;   /* OC_ABOVE: then all of the above is unused; NULL: it is not one of two */
+        const oc_node *element;    /* OC_ARRAY_OF */
+        const char *origin;        /* OC_UNKNOWN: what made it so, for messages */
+        const oc_literal *literal; /* OC_PLAIN: one of these constants; NULL: any plain value */
+    };
+    bool looked_up; /* OC_ARRAY_OF: made by $lookup */
 };
 
 extern const oc_node oc_plain_node;
+/* Plain as well: there is no value. */
+extern const oc_node oc_absent_node;
 
 /* What a look-up needs from its request. */
 typedef struct oc_lookup {
     oc_arena *arena;
     oc_error *error;
     oc_matcher matcher;
+    size_t joins; /* alternatives joined so far: a request may cost so many */
 } oc_lookup;
 
-/* The general case of oc_node_child: several subschemas, or patterns. */
+/* The general case of oc_node_child: several subschemas, patterns, alternatives. Looks into nodes that are plain as
+ * well. */
 const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup);
 
-/* The node for one component below `node`, which is not OC_ENCRYPTED or OC_CONFLICT. NULL on failure, with the error
- * set: exhausted memory, or a name that a pattern cannot be matched against. The answer may be OC_CONFLICT. */
+/* The node for one component below `node`, which is OC_PLAIN or OC_ABOVE. NULL on failure, with the error set:
+ * exhausted memory, or a name that a pattern cannot be matched against. The answer may be of any kind. */
 static inline const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
     if (node->kind == OC_PLAIN)
         return &oc_plain_node;
-    if (node->part_count || node->pattern_count)
+    if (node->part_count || node->pattern_count || node->base || node->either)
         return oc_node_child_of_set(node, name, lookup);
     const oc_node *child = oc_name_table_find(&node->children, name);
     if (!child)
@@ -87,16 +113,28 @@ static inline const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_
     return child ? child : &oc_plain_node;
 }
 
-typedef enum oc_position { OC_AT_PLAIN, OC_AT_ENCRYPTED, OC_AT_BELOW, OC_AT_ABOVE } oc_position;
+typedef enum oc_position {
+    OC_AT_PLAIN,
+    OC_AT_ENCRYPTED,
+    OC_AT_BELOW,
+    OC_AT_ABOVE,
+    /* Only in pipelines: */
+    OC_AT_ARRAY,    /* an array with something encrypted in it, or an object in such an array */
+    OC_AT_IN_ARRAY, /* encrypted, in such an array */
+    OC_AT_UNKNOWN,  /* or on the way there */
+} oc_position;
 
 typedef struct oc_answer {
     oc_position position;
-    const oc_node *node; /* the node at the path; for OC_AT_BELOW the encrypted one on the way */
+    const oc_node *node; /* the node at the path; for OC_AT_BELOW and OC_AT_UNKNOWN the one on the way */
     oc_str prefix;       /* for OC_AT_BELOW: the path of the encrypted field */
+    bool in_array;       /* the path went through an array */
+    bool looked_up;      /* for OC_AT_IN_ARRAY: all arrays on the way were made by $lookup, and none by its position */
 } oc_answer;
 
-/* Looks a dotted path up. Components are names, never array positions. False with the error set where oc_node_child
- * fails or the path runs into a conflict; `where` is the path for the message. */
+/* Looks a dotted path of a filter, an update or a sort up. Components are names; of documents no array is known but
+ * those that a pipeline makes, in which a number may be a position as well. False with the error set where
+ * oc_node_child fails or the path runs into a conflict. */
 bool oc_node_lookup(const oc_node *root, oc_str dotted, oc_lookup *lookup, oc_answer *answer);
 
 /* Raises the error of a conflicting position. Always false. */
@@ -113,7 +151,9 @@ static inline bool oc_tree_encrypts(const oc_tree *tree) {
     return tree->root->kind != OC_PLAIN;
 }
 
-/* Builds a node's kind from its children, patterns and rest. For compilers. */
-oc_node_kind oc_node_kind_of(const oc_node *node, const oc_name_entry *children, size_t count);
+/* The kind of a node by what it has below: `encrypting` children, patterns, rest. For compilers. */
+oc_node_kind oc_node_kind_of(const oc_node *node);
+/* How many of the children are not plain. */
+size_t oc_count_encrypting(const oc_name_entry *children, size_t count);
 
 #endif

@@ -134,6 +134,11 @@ static inline oc_iter oc_bson_iter(const uint8_t *doc) {
     return (oc_iter){doc + 4, doc + oc_u32(doc) - 1};
 }
 
+/* The members of an element: of a document or array; any other type has none. */
+static inline oc_iter oc_elem_iter(const oc_elem *e) {
+    return e->type == OC_DOCUMENT || e->type == OC_ARRAY ? oc_bson_iter(e->value) : (oc_iter){e->end, e->end};
+}
+
 /* False at the end. */
 static inline bool oc_next(oc_iter *it, oc_elem *e) {
     if (it->at >= it->end)
@@ -180,6 +185,13 @@ uint8_t oc_type_by_name(oc_str alias);
 static inline bool oc_str_is(oc_str s, const char *literal) {
     size_t n = strlen(literal);
     return s.n == n && memcmp(s.s, literal, n) == 0;
+}
+
+/* Their order, as bsearch over a table of names wants it. */
+static inline int oc_str_compare(oc_str s, const char *literal) {
+    size_t n = strlen(literal);
+    int order = memcmp(s.s, literal, s.n < n ? s.n : n);
+    return order ? order : (s.n > n) - (s.n < n);
 }
 
 static inline bool oc_str_eq(oc_str a, oc_str b) {

@@ -29,6 +29,7 @@ static const struct {
     {73, "InvalidNamespace"},
     {115, "CommandNotSupported"},
     {146, "ExceededMemoryLimit"},
+    {168, "InvalidPipelineOperator"},
     {10334, "BSONObjectTooLarge"},
 };
 

@@ -17,6 +17,7 @@
     X(MALFORMED_BSON, 22, "malformed-bson")                                                                            \
     X(TOO_DEEP, 15, "too-deep")                                                                                        \
     X(TOO_LARGE, 10334, "too-large")                                                                                   \
+    X(TOO_COMPLEX, 2, "too-complex")                                                                                   \
     X(FORGED_PLACEHOLDER, 2, "forged-placeholder")                                                                     \
     X(COMMAND_UNKNOWN, 59, "command-unknown")                                                                          \
     X(COMMAND_SHAPE, 9, "command-shape")                                                                               \
@@ -62,7 +63,18 @@
     X(DISTINCT_KEY, 2, "distinct-key")                                                                                 \
     X(SORT_ENCRYPTED, 2, "sort-encrypted")                                                                             \
     X(PROJECTION, 2, "projection")                                                                                     \
-    X(INDEX_BOUND, 2, "index-bound")
+    X(INDEX_BOUND, 2, "index-bound")                                                                                   \
+    X(EXPRESSION_ENCRYPTED, 2, "expression-on-encrypted")                                                              \
+    X(EXPRESSION_UNKNOWN, 168, "expression-unknown")                                                                   \
+    X(VARIABLE_UNDEFINED, 17276, "variable-undefined")                                                                 \
+    X(VARIABLE_BOUND, 2, "variable-bound")                                                                             \
+    X(UNKNOWN_USED, 2, "unknown-until-runtime")                                                                        \
+    X(STORED_FILTER, 2, "stored-filter")                                                                               \
+    X(STAGE_NOT_ALLOWED, 2, "stage-not-allowed")                                                                       \
+    X(STAGE_FIELD, 2, "stage-on-encrypted")                                                                            \
+    X(GROUP_KEY, 2, "group-key")                                                                                       \
+    X(ACCUMULATOR, 2, "accumulator")                                                                                   \
+    X(PIPELINE_UPDATE, 2, "pipeline-update")
 
 typedef enum oc_rule {
 #define OC_RULE_ID(id, code, name) OC_##id,

@@ -63,16 +63,38 @@ void oc_splice_edit(oc_splice *s, oc_frame *frame, oc_edit edit) {
     append(s, edit);
 }
 
+void oc_splice_cut(oc_splice *s, oc_frame *frame, const uint8_t *at, const uint8_t *end) {
+    uint32_t offset = oc_splice_offset(s, at);
+    uint32_t skip = (uint32_t)(end - at);
+    oc_splice_edit(s, frame, (oc_edit){.at = offset, .skip = skip, .end = offset + skip, .length_at = -1});
+}
+
 void oc_splice_drop(oc_splice *s, oc_frame *frame, const oc_elem *e) {
-    uint32_t at = oc_splice_offset(s, e->start);
-    uint32_t skip = (uint32_t)(e->end - e->start);
-    oc_splice_edit(s, frame, (oc_edit){.at = at, .skip = skip, .end = at + skip, .length_at = -1});
+    oc_splice_cut(s, frame, e->start, e->end);
 }
 
 void oc_splice_insert(oc_splice *s, oc_frame *frame, const uint8_t *at, const uint8_t *bytes, size_t len) {
     uint32_t offset = oc_splice_offset(s, at);
     oc_splice_edit(s, frame,
                    (oc_edit){.at = offset, .end = offset, .head = bytes, .head_len = (uint32_t)len, .length_at = -1});
+}
+
+static int compare_offsets(const void *a, const void *b) {
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+const uint32_t *oc_splice_replaced(const oc_splice *s, size_t *count) {
+    uint32_t *offsets = oc_arena_alloc(s->arena, (s->count + 1) * sizeof *offsets);
+    size_t n = 0;
+    for (const oc_edit_chunk *chunk = s->first; offsets && chunk; chunk = chunk->next)
+        for (size_t i = 0; i < chunk->used; i++)
+            if (chunk->edits[i].skip)
+                offsets[n++] = chunk->edits[i].at;
+    if (offsets)
+        qsort(offsets, n, sizeof *offsets, compare_offsets);
+    *count = n;
+    return offsets;
 }
 
 bool oc_out_reserve(oc_out *out, size_t more) {

@@ -68,8 +68,14 @@ void oc_splice_start(oc_splice *s, oc_arena *arena, const uint8_t *base, size_t 
 void oc_splice_edit(oc_splice *s, oc_frame *frame, oc_edit edit);
 /* Leaves an element out. */
 void oc_splice_drop(oc_splice *s, oc_frame *frame, const oc_elem *e);
+/* Leaves the bytes from `at` to `end` out: what another edit has made superfluous. */
+void oc_splice_cut(oc_splice *s, oc_frame *frame, const uint8_t *at, const uint8_t *end);
 /* Inserts whole elements before offset `at` (a position between elements of the frame's document). */
 void oc_splice_insert(oc_splice *s, oc_frame *frame, const uint8_t *at, const uint8_t *bytes, size_t len);
+
+/* The offsets at which something is left out or replaced so far, sorted, in the arena. NULL when memory is exhausted.
+ */
+const uint32_t *oc_splice_replaced(const oc_splice *s, size_t *count);
 
 static inline uint32_t oc_splice_offset(const oc_splice *s, const uint8_t *p) {
     return (uint32_t)(p - s->base);

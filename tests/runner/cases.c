@@ -185,6 +185,7 @@ static bson_t *expected_reply(const bson_t *doc, const bson_t *command) {
 
 static void read_error(const bson_t *doc, oc_case *c) {
     bson_iter_t it, child;
+    bool any = false;
     if (!bson_iter_init_find(&it, doc, "error") || !bson_iter_recurse(&it, &child))
         die("needs 'result' or 'error'");
     while (bson_iter_next(&child)) {
@@ -194,11 +195,17 @@ static void read_error(const bson_t *doc, oc_case *c) {
             c->path = bson_iter_utf8(&child, NULL);
         else if (strcmp(bson_iter_key(&child), "message") == 0)
             c->message = bson_iter_utf8(&child, NULL);
+        else if (strcmp(bson_iter_key(&child), "any") == 0)
+            any = bson_iter_bool(&child);
         else
             die("unknown member '%s' of error", bson_iter_key(&child));
     }
+    if (any)
+        return;
     if (!c->message || !c->code)
         die("an error needs code and message");
+    if (!c->path)
+        c->path = "";
 }
 
 static void check_members(const bson_t *doc) {
@@ -216,7 +223,7 @@ static void check_members(const bson_t *doc) {
 static void run_case(const bson_t *doc, const bson_t *schemas, void (*each)(const oc_case *, void *), void *data) {
     bson_iter_t it;
     bool ignored;
-    oc_case c = {.file = current_file, .path = ""};
+    oc_case c = {.file = current_file};
     const bson_value_t *name = find(doc, "name", &it);
     c.name = current_case = name ? name->value.v_utf8.str : "(no name)";
     check_members(doc);

@@ -1,0 +1,18 @@
+/* aggregate. */
+
+#include "commands.h"
+#include "keys.h"
+#include "pipeline.h"
+
+bool oc_analyze_aggregate(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
+    const oc_elem *pipeline = oc_field_get(fields, OC_SLOT_PIPELINE);
+    if (!pipeline)
+        return oc_fail_missing(a, "aggregate", "pipeline");
+    return oc_collation(a, oc_field_get(fields, OC_SLOT_COLLATION), &a->collation) &&
+           oc_pipeline_aggregate(a, frame, pipeline);
+}
+
+bool oc_refer_aggregate(oc_analysis *a, const oc_frame *frame) {
+    oc_elem pipeline;
+    return !oc_bson_find(frame->doc, "pipeline", &pipeline) || oc_pipeline_refer(a, &pipeline);
+}

@@ -1,0 +1,482 @@
+/* The walk over expressions: constants, field paths, variables, objects, arrays. Operators are in operators.c. */
+
+#include "expression.h"
+
+#include "mark.h"
+
+static const oc_str no_path = {"", 0};
+
+/* ---- results ---- */
+
+bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_str path) {
+    if (!node)
+        return false;
+    if (!out->items) {
+        out->items = out->few;
+        out->cap = sizeof out->few / sizeof out->few[0];
+    }
+    if (out->count == out->cap) {
+        oc_result *more = oc_arena_alloc(s->a->arena, out->cap * 2 * sizeof *more);
+        if (!more)
+            return oc_no_memory(s->a);
+        memcpy(more, out->items, out->count * sizeof *more);
+        out->items = more;
+        out->cap *= 2;
+    }
+    out->items[out->count++] = (oc_result){node, path};
+    return true;
+}
+
+bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out) {
+    if (!out->literals)
+        return oc_add_result(s, out, &oc_plain_node, no_path);
+    oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
+    if (!literal)
+        return oc_no_memory(s->a);
+    *literal = (oc_literal){.frame = frame, .place = *place, .value = *value};
+    return oc_add_result(s, out, oc_derive_literal(literal, &s->a->lookup), no_path);
+}
+
+static bool is_literal(const oc_node *node) {
+    return node->kind == OC_PLAIN && node->literal;
+}
+
+/* Two sets of constants are one. The first is copied, so that no chain is ever changed. */
+static const oc_node *join_literals(const oc_scope *s, const oc_node *one, const oc_node *other) {
+    const oc_literal *chain = one->literal;
+    for (const oc_literal *l = other->literal; l; l = l->next) {
+        oc_literal *copy = oc_arena_alloc(s->a->arena, sizeof *copy);
+        if (!copy) {
+            oc_no_memory(s->a);
+            return NULL;
+        }
+        *copy = *l;
+        copy->next = chain;
+        chain = copy;
+    }
+    return oc_derive_literal(chain, &s->a->lookup);
+}
+
+static const oc_node *join(const oc_scope *s, const oc_node *one, const oc_node *other) {
+    if (is_literal(one) && is_literal(other))
+        return join_literals(s, one, other);
+    return oc_derive_either(one, other, s->place, &s->a->lookup);
+}
+
+const oc_node *oc_join_results(const oc_scope *s, const oc_results *results) {
+    const oc_node *node = &oc_absent_node;
+    for (size_t i = 0; node && i < results->count; i++)
+        node = join(s, node, results->items[i].node);
+    return node;
+}
+
+/* ---- failures ---- */
+
+bool oc_fail_unknown_node(const oc_scope *s, const oc_node *node, oc_str path) {
+    return oc_fail(s->a->error, OC_UNKNOWN_USED, &(oc_path){NULL, path}, s->place,
+                   "let every branch and every document agree on how the field is encrypted, or leave it alone",
+                   "Invalid reference to a field whose encryption is not known until runtime, because of %s: '%s'",
+                   node->origin, oc_name(path).text);
+}
+
+bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op) {
+    return oc_fail(s->a->error, OC_STORED_FILTER, &(oc_path){NULL, path}, op,
+                   "use $exists for encrypted fields, and compare plain ones",
+                   "Comparison to encrypted fields not supported in %s", s->kept);
+}
+
+static const char *describe(const oc_node *node) {
+    switch (node->kind) {
+    case OC_ABOVE: return ", which is an object with encrypted fields";
+    case OC_ARRAY_OF: return ", which is an array with encrypted fields";
+    default: return "";
+    }
+}
+
+bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
+    if (r->node->kind == OC_UNKNOWN)
+        return oc_fail_unknown_node(s, r->node, r->path);
+    if (s->kept)
+        return oc_fail_kept(s, r->path, op);
+    return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, r->path}, op,
+                   "compute with it in the application, after decryption",
+                   "Expression '%s' cannot take an encrypted field: '%s'%s", op, oc_name(r->path).text,
+                   describe(r->node));
+}
+
+static bool fail_shape(const oc_scope *s, const char *op, const char *what) {
+    return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, op, NULL, "%s", what);
+}
+
+/* ---- field paths and variables ---- */
+
+static bool fail_step(const oc_scope *s, const oc_node *node, oc_str path, const char *at) {
+    oc_path where = {NULL, path};
+    oc_str prefix = {path.s, at > path.s ? (size_t)(at - path.s) - 1 : 0};
+    if (node->kind == OC_UNKNOWN)
+        return oc_fail_unknown_node(s, node, path);
+    if (node->kind == OC_CONFLICT)
+        return oc_fail_conflict(s->a->error, &where);
+    return oc_fail(s->a->error, OC_OPERATOR_BELOW, &where, s->place, "the whole field is encrypted as one value",
+                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", oc_name(path).text,
+                   oc_name(prefix).text);
+}
+
+/* One component; *array tells whether the path went through an array. */
+static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str path, oc_str name, bool *array) {
+    for (; node->kind == OC_ARRAY_OF; *array = true)
+        node = node->element;
+    if (node->kind == OC_PLAIN || node->kind == OC_ABOVE)
+        return oc_node_child_of_set(node, name, &s->a->lookup);
+    fail_step(s, node, path, name.s);
+    return NULL;
+}
+
+const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
+    const char *end = path.s + path.n;
+    bool array = false;
+    for (const char *at = path.s;;) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        const char *stop = dot ? dot : end;
+        node = take_step(s, node, path, (oc_str){at, (size_t)(stop - at)}, &array);
+        if (!node || (node->kind == OC_PLAIN && !node->children.count) || !dot)
+            break;
+        at = dot + 1;
+    }
+    if (!node)
+        return NULL;
+    if (node->kind == OC_CONFLICT) {
+        fail_step(s, node, path, end);
+        return NULL;
+    }
+    if (is_literal(node))
+        return &oc_plain_node; /* what an earlier stage wrote is out of reach */
+    return array ? oc_derive_array(node, false, &s->a->lookup) : node;
+}
+
+/* In $redact with $$DESCEND, a field path is evaluated at every level. */
+static bool plain_at_all_levels(const oc_scope *s, oc_str path) {
+    for (size_t i = 0; s->levels && i < s->levels->count; i++) {
+        const oc_node *node = oc_follow(s, s->levels->nodes[i], path);
+        if (!node)
+            return false;
+        if (node->kind != OC_PLAIN)
+            return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, path}, "$$DESCEND",
+                           "write $$ROOT before a path that is meant at the root only",
+                           "$redact with $$DESCEND evaluates '%s' at every level, where it can be encrypted",
+                           oc_name(path).text);
+    }
+    return true;
+}
+
+static bool field_path(const oc_scope *s, oc_str path, oc_results *out) {
+    if (path.n == 0)
+        return fail_shape(s, s->place, "'$' by itself is not a valid field path");
+    const oc_node *node = oc_follow(s, s->tree, path);
+    return node && plain_at_all_levels(s, path) && oc_add_result(s, out, node, path);
+}
+
+static bool is_variable(const oc_scope *s, oc_str name) {
+    for (const oc_variable *v = s->variables; v; v = v->up)
+        if (oc_str_eq(v->name, name))
+            return true;
+    return false;
+}
+
+static bool is_system_variable(oc_str name) {
+    static const char *const names[] = {"CLUSTER_TIME", "IDX", "NOW", "SEARCH_META", "USER_ROLES"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (oc_str_is(name, names[i]))
+            return true;
+    return false;
+}
+
+/* `text` is "name" or "name.path". */
+static bool variable(const oc_scope *s, oc_str text, oc_results *out) {
+    const char *dot = memchr(text.s, '.', text.n);
+    oc_str name = {text.s, dot ? (size_t)(dot - text.s) : text.n};
+    oc_str path = dot ? (oc_str){dot + 1, text.n - name.n - 1} : no_path;
+    bool current = oc_str_is(name, "CURRENT");
+    if (current && dot)
+        return field_path(s, path, out);
+    if (current || oc_str_is(name, "ROOT")) {
+        if (current && s->levels)
+            return fail_shape(s, s->place, "$$CURRENT cannot be used where $$DESCEND may be the result");
+        return oc_add_result(s, out, dot ? oc_follow(s, s->tree, path) : s->tree, dot ? path : text);
+    }
+    if (oc_str_is(name, "REMOVE"))
+        return oc_add_result(s, out, &oc_absent_node, no_path);
+    if (is_system_variable(name) || is_variable(s, name))
+        return oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_fail(s->a->error, OC_VARIABLE_UNDEFINED, NULL, s->place, NULL, "Use of undefined variable: %s",
+                   oc_name(name).text);
+}
+
+static bool string(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    oc_str text = oc_elem_str(e);
+    if (text.n == 0 || text.s[0] != '$')
+        return oc_add_literal(s, frame, e, e, out);
+    if (text.n > 1 && text.s[1] == '$')
+        return variable(s, (oc_str){text.s + 2, text.n - 2}, out);
+    return field_path(s, (oc_str){text.s + 1, text.n - 1}, out);
+}
+
+/* ---- objects and arrays ---- */
+
+/* Constants that stand as they are, not in a $literal: then the whole object or array is one. */
+static bool is_raw_literal(const oc_node *node) {
+    return is_literal(node) && !node->literal->next && node->literal->place.start == node->literal->value.start;
+}
+
+static bool check_name(const oc_scope *s, oc_str name) {
+    if (name.n && name.s[0] == '$')
+        return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, oc_name(name).text, NULL,
+                       "An expression object must hold one operator and nothing else: %s", oc_name(name).text);
+    if (memchr(name.s, '.', name.n))
+        return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, s->place, "nest the objects",
+                       "Field names may not contain '.' in an object of an expression: %s", oc_name(name).text);
+    return true;
+}
+
+static bool add_field(const oc_scope *s, oc_nameset *seen, const oc_elem *e) {
+    switch (oc_nameset_add(seen, s->a->arena, e->name)) {
+    case OC_NAME_ADDED: return check_name(s, e->name);
+    case OC_NAME_NO_MEMORY: return oc_no_memory(s->a);
+    case OC_NAME_PRESENT: break;
+    }
+    return oc_fail(s->a->error, OC_FIELD_DUPLICATE, &(oc_path){NULL, e->name}, s->place, "give the field once",
+                   "An object of an expression holds the field '%s' twice", oc_name(e->name).text);
+}
+
+static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const oc_elem *e, bool literals) {
+    oc_results results = {.literals = literals};
+    return oc_evaluate_each(s, frame, e, &results) ? oc_join_results(s, &results) : NULL;
+}
+
+static size_t count_members(const uint8_t *doc) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    size_t n = 0;
+    while (oc_next(&it, &e))
+        n++;
+    return n;
+}
+
+/* The object node; where all its fields are constants, a constant of that shape. */
+static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_name_entry *entries, size_t n,
+                       bool raw, oc_results *out) {
+    const oc_node *node = oc_derive_object(entries, n, &s->a->lookup);
+    if (!node || !raw)
+        return oc_add_result(s, out, node, no_path);
+    oc_node *constant = oc_arena_alloc(s->a->arena, sizeof *constant);
+    oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
+    if (!constant || !literal)
+        return oc_no_memory(s->a);
+    *literal = (oc_literal){.frame = frame, .place = *e, .value = *e};
+    *constant = *node;
+    constant->literal = literal;
+    return oc_add_result(s, out, constant, no_path);
+}
+
+static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    oc_frame *inner = oc_inner_frame(s->a, frame, e);
+    size_t count = count_members(e->value), n = 0;
+    oc_name_entry *entries = oc_arena_alloc(s->a->arena, (count + 1) * sizeof *entries);
+    if (!inner || !entries)
+        return oc_no_memory(s->a);
+    bool plain = true, raw = out->literals;
+    oc_nameset seen = {0};
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        if (!add_field(s, &seen, &member))
+            return false;
+        const oc_node *node = evaluate_member(s, inner, &member, out->literals);
+        if (!node)
+            return false;
+        plain = plain && node->kind == OC_PLAIN;
+        raw = raw && is_raw_literal(node);
+        entries[n++] = (oc_name_entry){.name = member.name, .value = node};
+    }
+    if (plain && !out->literals)
+        return oc_add_result(s, out, &oc_plain_node, no_path);
+    return add_object(s, frame, e, entries, n, raw, out);
+}
+
+static bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    oc_frame *inner = oc_inner_frame(s->a, frame, e);
+    const oc_node *element = &oc_absent_node;
+    bool raw = out->literals;
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (!inner)
+        return oc_no_memory(s->a);
+    while (oc_next(&it, &member)) {
+        const oc_node *node = evaluate_member(s, inner, &member, out->literals);
+        if (!node)
+            return false;
+        raw = raw && is_raw_literal(node);
+        element = oc_derive_either(element, node, s->place, &s->a->lookup);
+        if (!element)
+            return false;
+    }
+    if (raw)
+        return oc_add_literal(s, frame, e, e, out);
+    return oc_add_result(s, out, oc_derive_array(element, false, &s->a->lookup), no_path);
+}
+
+/* ---- operators ---- */
+
+bool oc_is_opaque(const oc_elem *operand) {
+    oc_elem first;
+    if (operand->type == OC_DOCUMENT || operand->type == OC_ARRAY)
+        return !oc_bson_first(operand->value, &first);
+    return operand->type != OC_STRING || !oc_str_starts(oc_elem_str(operand), "$");
+}
+
+bool oc_takes_names(oc_operand shape, const oc_elem *operand) {
+    oc_elem first;
+    if (shape != OC_OPERAND_BOTH)
+        return shape == OC_OPERAND_NAMED;
+    return operand->type == OC_DOCUMENT && oc_bson_first(operand->value, &first) && !oc_str_starts(first.name, "$");
+}
+
+bool oc_find_operand(const char *names, oc_str name, char *mark) {
+    for (const char *at = names; at;) {
+        const char *space = strchr(at, ' ');
+        *mark = *at == '=' || *at == '<' ? *at : ' ';
+        at += *mark != ' ';
+        if (oc_str_eq(name, (oc_str){at, space ? (size_t)(space - at) : strlen(at)}))
+            return true;
+        at = space ? space + 1 : NULL;
+    }
+    return false;
+}
+
+static bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
+                           const oc_expression_operator *row) {
+    oc_iter it = oc_elem_iter(operand);
+    oc_elem e;
+    char mark;
+    if (operand->type != OC_DOCUMENT)
+        return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL, "The operand of %s must be an object",
+                       row->name);
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    if (!inner)
+        return oc_no_memory(s->a);
+    while (oc_next(&it, &e)) {
+        if (!oc_find_operand(row->names, e.name, &mark))
+            return oc_fail(s->a->error, OC_FIELD_UNKNOWN, NULL, row->name, NULL,
+                           "BSON field '%s.%s' is an unknown field.", row->name, oc_name(e.name).text);
+        if (mark == ' ' && !oc_expect_plain(s, inner, &e, row->name))
+            return false;
+    }
+    return true;
+}
+
+static bool listed_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op) {
+    if (operand->type != OC_ARRAY)
+        return oc_expect_plain(s, frame, operand, op);
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    oc_iter it = oc_elem_iter(operand);
+    oc_elem e;
+    if (!inner)
+        return oc_no_memory(s->a);
+    while (oc_next(&it, &e))
+        if (!oc_expect_plain(s, inner, &e, op))
+            return false;
+    return true;
+}
+
+static bool plain_operator(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
+                           const oc_expression_operator *row) {
+    if (row->operand == OC_OPERAND_REFUSED)
+        return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, NULL, row->name,
+                       "use a client that does not encrypt automatically for such queries",
+                       "Expression '%s' is not allowed where a schema of the request encrypts something", row->name);
+    if (row->operand == OC_OPERAND_OPAQUE)
+        return oc_is_opaque(operand) || oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
+                                                "The operand of %s must be a constant", row->name);
+    return oc_takes_names(row->operand, operand) ? named_operands(s, frame, operand, row)
+                                                 : listed_operands(s, frame, operand, row->name);
+}
+
+static bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand, oc_results *out) {
+    const oc_expression_operator *row = oc_expression_find(operand->name);
+    oc_frame *inner = oc_inner_frame(s->a, frame, e);
+    if (!inner)
+        return oc_no_memory(s->a);
+    if (!row)
+        return oc_fail(s->a->error, OC_EXPRESSION_UNKNOWN, NULL, oc_name(operand->name).text,
+                       "only documented operators can be analysed while a schema of the request encrypts something",
+                       "Unrecognized expression '%s'", oc_name(operand->name).text);
+    if (operand->end < e->end - 1)
+        return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
+                       "An object representing an expression must have exactly one field: %s", row->name);
+    if (oc_str_is(operand->name, "$literal") || oc_str_is(operand->name, "$const"))
+        return oc_add_literal(s, frame, e, operand, out);
+    if (row->evaluate)
+        return row->evaluate(s, inner, operand, out);
+    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, &oc_plain_node, no_path);
+}
+
+/* ---- the walk ---- */
+
+oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e) {
+    oc_frame *frame = oc_arena_alloc(a->arena, sizeof *frame);
+    if (frame)
+        *frame = (oc_frame){.up = up, .doc = e->value};
+    return frame;
+}
+
+bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    oc_elem first;
+    switch (e->type) {
+    case OC_STRING: return string(s, frame, e, out);
+    case OC_ARRAY: return array(s, frame, e, out);
+    case OC_DOCUMENT:
+        if (oc_bson_first(e->value, &first) && first.name.n && first.name.s[0] == '$')
+            return operation(s, frame, e, &first, out);
+        return object(s, frame, e, out);
+    default: return oc_add_literal(s, frame, e, e, out);
+    }
+}
+
+const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
+    return evaluate_member(s, frame, e, false);
+}
+
+bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
+    oc_results results = {.literals = false};
+    if (!oc_evaluate_each(s, frame, e, &results))
+        return false;
+    for (size_t i = 0; i < results.count; i++)
+        if (results.items[i].node->kind != OC_PLAIN)
+            return oc_fail_operand(s, &results.items[i], op);
+    return true;
+}
+
+bool oc_condition(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
+    return oc_expect_plain(s, frame, e, op);
+}
+
+bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let) {
+    if (oc_is_absent(let))
+        return true;
+    if (let->type != OC_DOCUMENT)
+        return oc_fail_type(a, let, OC_DOCUMENT);
+    oc_scope scope = {.a = a, .tree = &oc_plain_node, .variables = a->variables, .place = "let"};
+    oc_frame inner = {.up = frame, .doc = let->value};
+    oc_iter it = oc_elem_iter(let);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        oc_variable *v = oc_arena_alloc(a->arena, sizeof *v);
+        if (!v)
+            return oc_no_memory(a);
+        if (!oc_expect_plain(&scope, &inner, &e, "let"))
+            return false;
+        *v = (oc_variable){a->variables, e.name};
+        a->variables = v;
+    }
+    return true;
+}

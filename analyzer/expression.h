@@ -1,0 +1,121 @@
+#ifndef OC_EXPRESSION_H
+#define OC_EXPRESSION_H
+
+/* Aggregation expressions. One is evaluated to the node of what it yields (tree.h): a field path to the node at that
+ * path, most operators to a plain node, and only of plain operands.
+ *
+ * $cond, $switch and $ifNull have several possible results. Most users join them (oc_evaluate): encrypted in one branch
+ * and plain in another is unknown. A comparison looks at each (oc_evaluate_each), and so does a pipeline update: there
+ * constants are results of their own, since they may have to be marked.
+ *
+ *     {$eq: ["$ssn", {$cond: ["$old", "x", "y"]}]}      results: ssn's node, "x", "y"; both constants are marked
+ *
+ * An operator is one row: the shape of its operand, and, where it does more than take plain operands, a handler. */
+
+#include "analysis.h"
+#include "derive.h"
+
+/* A variable in scope. Variables are bound to plain values only. */
+typedef struct oc_variable {
+    const struct oc_variable *up;
+    oc_str name;
+} oc_variable;
+
+/* Every object of a tree that $$DESCEND evaluates an expression at. */
+typedef struct oc_levels {
+    const oc_node **nodes;
+    size_t count;
+} oc_levels;
+
+/* Where an expression stands. */
+typedef struct oc_scope {
+    oc_analysis *a;
+    const oc_node *tree; /* of the document that field paths lead into */
+    const oc_variable *variables;
+    const char *place;       /* the stage, for messages: "$project" */
+    const oc_levels *levels; /* field paths must be plain at each of these; NULL: none */
+    const char *kept;        /* the clause of a filter that the server keeps, where nothing is marked; NULL: a query */
+} oc_scope;
+
+struct oc_literal {
+    const oc_literal *next; /* another possible constant */
+    oc_frame *frame;        /* of the document that holds the element to be replaced */
+    oc_elem place;          /* that element: the constant itself, or the {$literal: …} around it */
+    oc_elem value;
+};
+
+/* One possible result. */
+typedef struct oc_result {
+    const oc_node *node;
+    oc_str path; /* the field path that led to it, "" for none; for messages */
+} oc_result;
+
+typedef struct oc_results {
+    bool literals; /* by the caller: constants are wanted as such; else they are just plain */
+    size_t count, cap;
+    oc_result *items;
+    oc_result few[4];
+} oc_results;
+
+/* Evaluates `e`, an element of the document of `frame`, and adds its possible results. A frame that may end up in a
+ * literal lives in the arena (oc_inner_frame). */
+bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out);
+/* The one node that stands for all its results; NULL on failure. */
+const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e);
+/* The same of results that have been collected. */
+const oc_node *oc_join_results(const oc_scope *s, const oc_results *results);
+/* Evaluates an operand that must be plain; `op` takes it. */
+bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
+/* Evaluates a condition: plain as well. `$eq` of an encrypted field and a constant is such. */
+bool oc_condition(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
+/* Follows a dotted path from `node`, as field paths of expressions do. NULL on failure. */
+const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path);
+
+bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_str path);
+/* Adds the constant `value`; `place` is the element that holds it. */
+bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out);
+oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e);
+
+/* Puts the variables of a command's `let`, or of an update statement's `c`, in scope: constants, out of reach of a
+ * comparison with an encrypted field. `let` is an element of the document of `frame`, or absent. */
+bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let);
+
+/* Compares what `results` may be with one another (equality.c): marks the constants, or refuses. */
+bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op);
+/* What a failure says of a node that is not plain. Always false. */
+bool oc_fail_operand(const oc_scope *s, const oc_result *result, const char *op);
+bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op);
+bool oc_fail_unknown_node(const oc_scope *s, const oc_node *node, oc_str path);
+
+typedef enum oc_operand {
+    OC_OPERANDS,       /* an expression, or an array of them */
+    OC_OPERAND_NAMED,  /* an object of named operands */
+    OC_OPERAND_BOTH,   /* either of these */
+    OC_OPERAND_OPAQUE, /* a constant, or {} */
+    OC_OPERAND_REFUSED,
+} oc_operand;
+
+typedef struct oc_expression_operator {
+    const char *name;
+    oc_operand operand;
+    const char *names; /* of named operands, with spaces between; one with '=' before it is no expression */
+    bool (*evaluate)(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
+                     oc_results *out); /* NULL: plain only */
+} oc_expression_operator;
+
+/* Whether an operand reads no field. */
+bool oc_is_opaque(const oc_elem *operand);
+/* Whether an operand is an object of named ones. */
+bool oc_takes_names(oc_operand shape, const oc_elem *operand);
+/* Whether `names`, as in a row, has the name; *mark is what stands before it, a space for nothing. */
+bool oc_find_operand(const char *names, oc_str name, char *mark);
+
+/* Sorted by name. */
+const oc_expression_operator *oc_expression_operators(size_t *count);
+const oc_expression_operator *oc_expression_find(oc_str name);
+
+/* $eq, $ne, $in (equality.c). */
+bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+
+#endif

@@ -1,0 +1,417 @@
+/* Stages that read or write collections by name, or run pipelines of their own. What a collection encrypts is known
+ * only if the request brings its schema. */
+
+#include "join.h"
+
+#include "fields.h"
+#include "mark.h"
+#include "match.h"
+
+static const char one_collection[] =
+    "let the driver send the schemas of all collections: libmongocrypt 1.13 or later, and a driver that supports "
+    "$lookup with automatic encryption";
+
+/* ---- namespaces ---- */
+
+/* "db.coll" for a collection in the database of the pipeline. */
+static bool same_database(const oc_pipeline *p, oc_str coll, oc_str *ns) {
+    const char *dot = memchr(p->ns.s, '.', p->ns.n);
+    size_t db = dot ? (size_t)(dot - p->ns.s) : 0;
+    char *text = oc_arena_alloc(p->scope.a->arena, db + 1 + coll.n);
+    if (!text)
+        return oc_no_memory(p->scope.a);
+    memcpy(text, p->ns.s, db);
+    text[db] = '.';
+    if (coll.n)
+        memcpy(text + db + 1, coll.s, coll.n);
+    *ns = (oc_str){text, db + 1 + coll.n};
+    return true;
+}
+
+static bool in_database(const oc_pipeline *p, oc_str db) {
+    return p->ns.n > db.n && memcmp(p->ns.s, db.s, db.n) == 0 && p->ns.s[db.n] == '.';
+}
+
+static bool fail_collection(const oc_pipeline *p) {
+    return oc_fail_stage(p, NULL, NULL, "wants the name of a collection in the same database");
+}
+
+/* A collection's name: a string, or {db, coll} in the same database. */
+static bool read_collection(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
+    oc_elem parts[2] = {0};
+    if (e->type == OC_STRING)
+        return same_database(p, oc_elem_str(e), ns);
+    if (e->type != OC_DOCUMENT)
+        return fail_collection(p);
+    if (!oc_stage_options(p, e, "db coll", parts))
+        return false;
+    if (!parts[1].start || parts[1].type != OC_STRING ||
+        (parts[0].start && (parts[0].type != OC_STRING || !in_database(p, oc_elem_str(&parts[0])))))
+        return fail_collection(p);
+    return same_database(p, oc_elem_str(&parts[1]), ns);
+}
+
+/* The tree of another collection. */
+static const oc_node *foreign_tree(const oc_pipeline *p, oc_str ns) {
+    oc_analysis *a = p->scope.a;
+    const oc_node *tree = oc_analysis_namespace(a, ns);
+    if (tree)
+        return tree;
+    if (a->namespace_table.count == 0)
+        oc_fail(a->error, OC_SCHEMA_MISSING, NULL, p->scope.place, one_collection,
+                "Pipeline over an encrypted collection cannot reference additional collections: '%s'",
+                oc_name(ns).text);
+    else
+        oc_fail_no_schema(a, ns);
+    return NULL;
+}
+
+/* Where a stage's documents come from: a collection, or $documents in its pipeline. */
+static bool foreign(const oc_pipeline *p, const oc_elem *from, const oc_elem *pipeline, oc_str *ns,
+                    const oc_node **tree) {
+    oc_elem first, source;
+    *ns = p->ns;
+    *tree = &oc_plain_node;
+    if (from->start)
+        return read_collection(p, from, ns) && (*tree = foreign_tree(p, *ns)) != NULL;
+    if (pipeline->start && pipeline->type == OC_ARRAY && oc_bson_first(pipeline->value, &first) &&
+        first.type == OC_DOCUMENT && oc_bson_first(first.value, &source) && oc_str_is(source.name, "$documents"))
+        return true;
+    return oc_fail_stage(p, NULL, NULL, "needs a collection, or a pipeline that starts with $documents");
+}
+
+/* ---- $lookup ---- */
+
+static bool look_up_key(const oc_pipeline *p, const oc_node *tree, const oc_elem *e, oc_answer *at) {
+    oc_str path;
+    return oc_stage_string(p, e, &path) && oc_node_lookup(tree, path, &p->scope.a->lookup, at);
+}
+
+static bool fail_join(const oc_pipeline *p, const oc_answer *at, oc_str path) {
+    oc_path where = {NULL, path};
+    if (at->position == OC_AT_UNKNOWN)
+        return oc_fail_unknown_node(&p->scope, at->node, path);
+    return oc_fail_stage(p, &where, "join by plain fields, or within one collection by deterministic ones alike",
+                         "can join by fields that are both plain, or of one collection and deterministic with equal "
+                         "metadata");
+}
+
+/* Both plain; or both encrypted, so that equal values are equal ciphertexts. */
+static bool check_join(const oc_pipeline *p, const oc_node *foreign_root, oc_str ns, const oc_elem *local,
+                       const oc_elem *other) {
+    oc_answer here, there;
+    if (!look_up_key(p, p->scope.tree, local, &here) || !look_up_key(p, foreign_root, other, &there))
+        return false;
+    if (here.position == OC_AT_PLAIN && there.position == OC_AT_PLAIN)
+        return true;
+    if (here.position != OC_AT_ENCRYPTED && here.position != OC_AT_PLAIN)
+        return fail_join(p, &here, oc_elem_str(local));
+    if (here.position != OC_AT_ENCRYPTED || there.position != OC_AT_ENCRYPTED || !oc_str_eq(ns, p->ns) ||
+        !oc_meta_equal(here.node->meta, there.node->meta))
+        return fail_join(p, &there, oc_elem_str(other));
+    return oc_check_comparable(p->scope.a, here.node->meta, &(oc_path){NULL, oc_elem_str(local)}, p->scope.place);
+}
+
+/* The variables of `let`, before those of outer pipelines. NULL on failure. */
+static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem *let, const oc_variable **variables) {
+    *variables = p->scope.variables;
+    if (!let->start)
+        return true;
+    if (let->type != OC_DOCUMENT)
+        return oc_fail_stage(p, NULL, NULL, "wants an object of variables as let");
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, let);
+    oc_iter it = oc_elem_iter(let);
+    oc_elem e;
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    while (oc_next(&it, &e)) {
+        oc_variable *v = oc_arena_alloc(p->scope.a->arena, sizeof *v);
+        if (!v)
+            return oc_no_memory(p->scope.a);
+        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place))
+            return false;
+        *v = (oc_variable){*variables, e.name};
+        *variables = v;
+    }
+    return true;
+}
+
+static bool set_joined(oc_pipeline *p, const oc_elem *as, const oc_node *element, bool looked_up) {
+    oc_str path;
+    if (!as->start)
+        return oc_fail_stage(p, NULL, NULL, "needs 'as'");
+    return oc_stage_string(p, as, &path) &&
+           oc_stage_set(p, path, oc_derive_array(element, looked_up, &p->scope.a->lookup));
+}
+
+enum { FROM, LOCAL, FOREIGN, AS, LET, PIPELINE, LOOKUP_OPTIONS };
+static const char lookup_options[] = "from localField foreignField as let pipeline";
+
+bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem parts[LOOKUP_OPTIONS] = {0};
+    const oc_node *tree, *out;
+    const oc_variable *variables;
+    oc_str ns;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    if (!oc_stage_options(p, e, lookup_options, parts) || !foreign(p, &parts[FROM], &parts[PIPELINE], &ns, &tree))
+        return false;
+    if (!parts[LOCAL].start != !parts[FOREIGN].start)
+        return oc_fail_stage(p, NULL, NULL, "needs both localField and foreignField, or neither");
+    if (parts[LOCAL].start && !check_join(p, tree, ns, &parts[LOCAL], &parts[FOREIGN]))
+        return false;
+    if (!bind_variables(p, inner, &parts[LET], &variables))
+        return false;
+    out = tree;
+    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], tree, ns, variables, &out))
+        return false;
+    return set_joined(p, &parts[AS], out, true);
+}
+
+/* ---- $graphLookup ---- */
+
+enum { GRAPH_FROM, START, FROM_FIELD, TO_FIELD, GRAPH_AS, DEPTH, DEPTH_FIELD, RESTRICT, GRAPH_OPTIONS };
+static const char graph_options[] =
+    "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch";
+
+/* The values that the search starts with and goes on by are compared with each other. */
+static bool connect(oc_pipeline *p, oc_frame *frame, const oc_elem parts[]) {
+    oc_results results = {.literals = true};
+    oc_scope collection = p->scope;
+    oc_str from, to;
+    collection.tree = p->collection;
+    if (!parts[START].start || !parts[FROM_FIELD].start || !parts[TO_FIELD].start)
+        return oc_fail_stage(p, NULL, NULL, "needs startWith, connectFromField and connectToField");
+    return oc_evaluate_each(&p->scope, frame, &parts[START], &results) &&
+           oc_stage_string(p, &parts[FROM_FIELD], &from) && oc_stage_string(p, &parts[TO_FIELD], &to) &&
+           oc_add_result(&p->scope, &results, oc_follow(&collection, p->collection, from), from) &&
+           oc_add_result(&p->scope, &results, oc_follow(&collection, p->collection, to), to) &&
+           oc_compare_results(&p->scope, &results, p->scope.place);
+}
+
+bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem parts[GRAPH_OPTIONS] = {0};
+    const oc_node *element = p->collection;
+    oc_str ns, depth;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    if (!oc_stage_options(p, e, graph_options, parts))
+        return false;
+    if (!parts[GRAPH_FROM].start)
+        return oc_fail_stage(p, NULL, NULL, "needs 'from'");
+    if (!read_collection(p, &parts[GRAPH_FROM], &ns))
+        return false;
+    if (!oc_str_eq(ns, p->ns))
+        return oc_fail_stage(p, NULL, NULL, "can search the collection itself only, where a schema encrypts something");
+    if (!connect(p, inner, parts))
+        return false;
+    oc_scope collection = p->scope;
+    collection.tree = p->collection;
+    if (parts[RESTRICT].start && !oc_filter_in(&collection, inner, &parts[RESTRICT]))
+        return false;
+    if (parts[DEPTH_FIELD].start) {
+        oc_pipeline documents = *p;
+        documents.scope.tree = p->collection;
+        if (!oc_stage_string(p, &parts[DEPTH_FIELD], &depth) || !oc_stage_set(&documents, depth, &oc_plain_node))
+            return false;
+        element = documents.scope.tree;
+    }
+    return set_joined(p, &parts[GRAPH_AS], element, false);
+}
+
+/* ---- $unionWith, $facet ---- */
+
+bool oc_stage_union_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem parts[2] = {0};
+    const oc_node *tree, *out;
+    oc_str ns;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    if (e->type == OC_STRING)
+        parts[0] = *e;
+    else if (!oc_stage_options(p, e, "coll pipeline", parts))
+        return false;
+    if (!foreign(p, &parts[0], &parts[1], &ns, &tree))
+        return false;
+    out = tree;
+    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], tree, ns, p->scope.variables, &out))
+        return false;
+    p->scope.tree = oc_derive_either(p->scope.tree, out, p->scope.place, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
+}
+
+bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_pipeline facets = *p;
+    facets.scope.tree = oc_derive_object(NULL, 0, &p->scope.a->lookup);
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (e->type != OC_DOCUMENT)
+        return oc_fail_stage(p, NULL, NULL, "wants an object of pipelines");
+    if (!inner || !facets.scope.tree)
+        return oc_no_memory(p->scope.a);
+    while (oc_next(&it, &member)) {
+        const oc_node *out;
+        if (!oc_sub_pipeline_of(p, inner, &member, &out) ||
+            !oc_stage_set(&facets, member.name, oc_derive_array(out, false, &p->scope.a->lookup)))
+            return false;
+    }
+    p->scope.tree = facets.scope.tree;
+    return true;
+}
+
+/* ---- $rankFusion, $scoreFusion ---- */
+
+/* {input: {pipelines: {name: […]}}}: each selects documents of the collection. */
+static const oc_elem *fused_pipelines(const oc_pipeline *p, const oc_elem *e, oc_elem *pipelines) {
+    oc_elem parts[3] = {0}, input[2] = {0};
+    if (!oc_stage_options(p, e, "input combination scoreDetails", parts))
+        return NULL;
+    if (!parts[0].start || parts[0].type != OC_DOCUMENT) {
+        oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
+        return NULL;
+    }
+    if (!oc_stage_options(p, &parts[0], "pipelines normalization", input))
+        return NULL;
+    if (!input[0].start || input[0].type != OC_DOCUMENT) {
+        oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
+        return NULL;
+    }
+    *pipelines = input[0];
+    return pipelines;
+}
+
+bool oc_stage_rank_fusion(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem pipelines, input, member;
+    if (!fused_pipelines(p, e, &pipelines))
+        return false;
+    oc_bson_find(e->value, "input", &input);
+    oc_frame *stage = oc_inner_frame(p->scope.a, frame, e);
+    oc_frame *outer = stage ? oc_inner_frame(p->scope.a, stage, &input) : NULL;
+    oc_frame *inner = outer ? oc_inner_frame(p->scope.a, outer, &pipelines) : NULL;
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    const oc_node *tree = &oc_absent_node;
+    oc_iter it = oc_elem_iter(&pipelines);
+    while (oc_next(&it, &member)) {
+        const oc_node *out;
+        if (!oc_sub_pipeline_of(p, inner, &member, &out))
+            return false;
+        tree = oc_derive_either(tree, out, p->scope.place, &p->scope.a->lookup);
+        if (!tree)
+            return false;
+    }
+    p->scope.tree = tree;
+    return true;
+}
+
+/* ---- $out, $merge ---- */
+
+static bool fail_target(const oc_pipeline *p) {
+    return oc_fail(p->scope.a->error, OC_STAGE_NOT_ALLOWED, NULL, p->scope.place,
+                   "use a client without automatic encryption, or put the target's schema into the client's map",
+                   "Aggregation stage %s is not allowed or supported with automatic encryption: documents would be "
+                   "written past the schema of the target",
+                   p->scope.place);
+}
+
+/* The target's namespace: a string, or {db, coll}, for $merge under `into`. */
+static bool read_target(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
+    oc_elem into, db, coll;
+    const oc_elem *target = e;
+    if (e->type == OC_DOCUMENT && oc_bson_find(e->value, "into", &into))
+        target = &into;
+    if (target->type == OC_STRING)
+        return same_database(p, oc_elem_str(target), ns);
+    if (target->type != OC_DOCUMENT || !oc_bson_find(target->value, "coll", &coll) || coll.type != OC_STRING)
+        return fail_target(p);
+    if (oc_bson_find(target->value, "db", &db) && (db.type != OC_STRING || !in_database(p, oc_elem_str(&db))))
+        return fail_target(p);
+    return same_database(p, oc_elem_str(&coll), ns);
+}
+
+bool oc_refer_target(oc_pipeline *p, const oc_elem *e) {
+    oc_str ns;
+    if (!read_target(p, e, &ns))
+        return false;
+    const oc_node *tree = oc_analysis_namespace(p->scope.a, ns);
+    return tree && tree->kind == OC_PLAIN ? true : fail_target(p);
+}
+
+static bool write_target(oc_pipeline *p, const oc_elem *e) {
+    return p->scope.tree->kind == OC_PLAIN ? oc_refer_target(p, e) : fail_target(p);
+}
+
+bool oc_stage_out(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return write_target(p, e);
+}
+
+/* whenMatched may be a pipeline over the target's documents, with $$new for ours. */
+bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem parts[5] = {0};
+    const oc_variable *variables;
+    const oc_node *out;
+    if (!write_target(p, e))
+        return false;
+    if (e->type == OC_STRING)
+        return true;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    oc_variable *document = oc_arena_alloc(p->scope.a->arena, sizeof *document);
+    if (!inner || !document)
+        return oc_no_memory(p->scope.a);
+    if (!oc_stage_options(p, e, "into on let whenMatched whenNotMatched", parts) ||
+        !bind_variables(p, inner, &parts[2], &variables))
+        return false;
+    *document = (oc_variable){variables, {"new", 3}};
+    return !parts[3].start || parts[3].type != OC_ARRAY ||
+           oc_sub_pipeline(p, inner, &parts[3], &oc_plain_node, p->ns, document, &out);
+}
+
+/* ---- where nothing is encrypted: names only ---- */
+
+static bool refer_foreign(oc_pipeline *p, const oc_elem *from, const oc_elem *pipeline) {
+    oc_str ns;
+    const oc_node *tree;
+    return foreign(p, from, pipeline, &ns, &tree) && (!pipeline->start || oc_refer_sub_pipeline(p, pipeline, ns));
+}
+
+bool oc_refer_lookup(oc_pipeline *p, const oc_elem *e) {
+    oc_elem from = {0}, pipeline = {0};
+    if (e->type == OC_STRING)
+        return refer_foreign(p, e, &pipeline);
+    if (e->type != OC_DOCUMENT)
+        return fail_collection(p);
+    if (!oc_bson_find(e->value, "from", &from))
+        oc_bson_find(e->value, "coll", &from);
+    oc_bson_find(e->value, "pipeline", &pipeline);
+    return refer_foreign(p, &from, &pipeline);
+}
+
+bool oc_refer_graph_lookup(oc_pipeline *p, const oc_elem *e) {
+    oc_elem from = {0}, none = {0};
+    if (e->type != OC_DOCUMENT || !oc_bson_find(e->value, "from", &from))
+        return fail_collection(p);
+    return refer_foreign(p, &from, &none);
+}
+
+static bool refer_each(oc_pipeline *p, const oc_elem *pipelines) {
+    oc_iter it = oc_elem_iter(pipelines);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (!oc_refer_sub_pipeline(p, &member, p->ns))
+            return false;
+    return true;
+}
+
+bool oc_refer_facet(oc_pipeline *p, const oc_elem *e) {
+    return refer_each(p, e);
+}
+
+bool oc_refer_rank_fusion(oc_pipeline *p, const oc_elem *e) {
+    oc_elem pipelines;
+    return fused_pipelines(p, e, &pipelines) && refer_each(p, &pipelines);
+}

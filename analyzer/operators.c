@@ -1,0 +1,468 @@
+/* The expression operators, one row each, and those that do more than take plain operands. */
+
+#include <stdlib.h>
+
+#include "expression.h"
+#include "fields.h"
+
+static const oc_str no_path = {"", 0};
+
+static bool fail_shape(const oc_scope *s, const char *op, const char *what) {
+    return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, op, NULL, "%s must be %s", op, what);
+}
+
+/* ---- conditionals ---- */
+
+static bool cond_list(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_elem parts[3]) {
+    oc_iter it = oc_elem_iter(operand);
+    oc_elem e;
+    size_t n = 0;
+    (void)frame;
+    for (; oc_next(&it, &e); n++)
+        if (n < 3)
+            parts[n] = e;
+    return n == 3 || fail_shape(s, "$cond", "an array of three expressions, or an object with if, then and else");
+}
+
+static bool evaluate_cond(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[3] = {0};
+    if (operand->type == OC_ARRAY ? !cond_list(s, frame, operand, parts)
+                                  : !oc_options(s->a, operand, "$cond", "if then else", parts))
+        return false;
+    if (!parts[0].start || !parts[1].start || !parts[2].start)
+        return fail_shape(s, "$cond", "an array of three expressions, or an object with if, then and else");
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    if (!inner)
+        return oc_no_memory(s->a);
+    return oc_condition(s, inner, &parts[0], "$cond") && oc_evaluate_each(s, inner, &parts[1], out) &&
+           oc_evaluate_each(s, inner, &parts[2], out);
+}
+
+static bool switch_branch(const oc_scope *s, oc_frame *frame, const oc_elem *branch, oc_results *out) {
+    oc_elem parts[2] = {0};
+    if (!oc_options(s->a, branch, "$switch.branches", "case then", parts))
+        return false;
+    if (!parts[0].start || !parts[1].start)
+        return fail_shape(s, "$switch", "an object whose branches have a case and a then");
+    oc_frame *inner = oc_inner_frame(s->a, frame, branch);
+    return inner ? oc_condition(s, inner, &parts[0], "$switch") && oc_evaluate_each(s, inner, &parts[1], out)
+                 : oc_no_memory(s->a);
+}
+
+static bool evaluate_switch(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[2] = {0};
+    if (!oc_options(s->a, operand, "$switch", "branches default", parts))
+        return false;
+    if (!parts[0].start || parts[0].type != OC_ARRAY)
+        return fail_shape(s, "$switch", "an object with an array of branches");
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    oc_frame *list = inner ? oc_inner_frame(s->a, inner, &parts[0]) : NULL;
+    if (!list)
+        return oc_no_memory(s->a);
+    oc_iter it = oc_elem_iter(&parts[0]);
+    oc_elem branch;
+    while (oc_next(&it, &branch))
+        if (!switch_branch(s, list, &branch, out))
+            return false;
+    return !parts[1].start || oc_evaluate_each(s, inner, &parts[1], out);
+}
+
+static bool evaluate_if_null(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    if (operand->type != OC_ARRAY)
+        return fail_shape(s, "$ifNull", "an array of expressions");
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    oc_iter it = oc_elem_iter(operand);
+    oc_elem e;
+    if (!inner)
+        return oc_no_memory(s->a);
+    while (oc_next(&it, &e))
+        if (!oc_evaluate_each(s, inner, &e, out))
+            return false;
+    return true;
+}
+
+/* ---- variables ---- */
+
+/* `name` as a variable in a scope of its own. */
+static oc_scope with_variable(const oc_scope *s, oc_variable *v, oc_str name) {
+    oc_scope inner = *s;
+    *v = (oc_variable){s->variables, name};
+    inner.variables = v;
+    return inner;
+}
+
+static bool bind(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_scope *inner) {
+    oc_variable *v = oc_arena_alloc(s->a->arena, sizeof *v);
+    if (!v)
+        return oc_no_memory(s->a);
+    if (oc_str_is(e->name, "CURRENT") || oc_str_is(e->name, "ROOT"))
+        return oc_fail(s->a->error, OC_VARIABLE_BOUND, NULL, "$let", "name the variable otherwise",
+                       "$let cannot rebind $$%s where a schema of the request encrypts something",
+                       oc_name(e->name).text);
+    /* Evaluated outside: variables of one $let do not see each other. */
+    if (!oc_expect_plain(s, frame, e, "$let"))
+        return false;
+    *inner = with_variable(inner, v, e->name);
+    return true;
+}
+
+static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[2] = {0};
+    if (!oc_options(s->a, operand, "$let", "vars in", parts))
+        return false;
+    if (!parts[0].start || parts[0].type != OC_DOCUMENT || !parts[1].start)
+        return fail_shape(s, "$let", "an object with vars and in");
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    oc_frame *vars = inner ? oc_inner_frame(s->a, inner, &parts[0]) : NULL;
+    if (!vars)
+        return oc_no_memory(s->a);
+    oc_scope scope = *s;
+    oc_iter it = oc_elem_iter(&parts[0]);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (!bind(s, vars, &e, &scope))
+            return false;
+    return oc_evaluate_each(&scope, inner, &parts[1], out);
+}
+
+/* `as`, `arrayIndexAs`: a name for a variable; else the default. */
+static bool variable_name(const oc_scope *s, const oc_elem *e, const char *otherwise, const char *op, oc_str *name) {
+    *name = (oc_str){otherwise, strlen(otherwise)};
+    if (!e->start)
+        return true;
+    if (e->type != OC_STRING)
+        return fail_shape(s, op, "an object whose variable names are strings");
+    *name = oc_elem_str(e);
+    return !(oc_str_is(*name, "CURRENT") || oc_str_is(*name, "ROOT")) ||
+           oc_fail(s->a->error, OC_VARIABLE_BOUND, NULL, op, "name the variable otherwise",
+                   "%s cannot rebind $$%s where a schema of the request encrypts something", op, oc_name(*name).text);
+}
+
+/* $map and $filter: `input`, a variable for its elements, and an expression over them. */
+typedef struct each_element {
+    oc_elem input, as, index, body, limit;
+    oc_frame *frame;
+    oc_variable variables[2];
+    oc_scope scope;
+} each_element;
+
+static bool start_each(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op, each_element *each) {
+    oc_str as, index;
+    if (!each->input.start || !each->body.start)
+        return fail_shape(s, op, "an object with input and an expression over its elements");
+    each->frame = oc_inner_frame(s->a, frame, operand);
+    if (!each->frame)
+        return oc_no_memory(s->a);
+    if (!oc_expect_plain(s, each->frame, &each->input, op) || !variable_name(s, &each->as, "this", op, &as) ||
+        !variable_name(s, &each->index, "IDX", op, &index))
+        return false;
+    oc_scope outer = with_variable(s, &each->variables[0], as);
+    each->scope = with_variable(&outer, &each->variables[1], index);
+    return true;
+}
+
+static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[4] = {0};
+    if (!oc_options(s->a, operand, "$map", "input as arrayIndexAs in", parts))
+        return false;
+    each_element each = {.input = parts[0], .as = parts[1], .index = parts[2], .body = parts[3]};
+    if (!start_each(s, frame, operand, "$map", &each))
+        return false;
+    const oc_node *element = oc_evaluate(&each.scope, each.frame, &each.body);
+    return element && oc_add_result(s, out, oc_derive_array(element, false, &s->a->lookup), no_path);
+}
+
+static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[5] = {0};
+    if (!oc_options(s->a, operand, "$filter", "input as arrayIndexAs cond limit", parts))
+        return false;
+    each_element each = {.input = parts[0], .as = parts[1], .index = parts[2], .body = parts[3], .limit = parts[4]};
+    if (!start_each(s, frame, operand, "$filter", &each) ||
+        (each.limit.start && !oc_expect_plain(s, each.frame, &each.limit, "$filter")))
+        return false;
+    return oc_condition(&each.scope, each.frame, &each.body, "$filter") &&
+           oc_add_result(s, out, &oc_plain_node, no_path);
+}
+
+/* The result is bound to $$value again, so it must be plain. */
+static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[6] = {0};
+    if (!oc_options(s->a, operand, "$reduce", "input initialValue in as valueAs arrayIndexAs", parts))
+        return false;
+    oc_variable value;
+    oc_str name;
+    each_element each = {.input = parts[0], .as = parts[3], .index = parts[5], .body = parts[2]};
+    if (!start_each(s, frame, operand, "$reduce", &each) || !variable_name(s, &parts[4], "value", "$reduce", &name))
+        return false;
+    oc_scope scope = with_variable(&each.scope, &value, name);
+    if (parts[1].start && !oc_expect_plain(s, each.frame, &parts[1], "$reduce"))
+        return false;
+    return oc_expect_plain(&scope, each.frame, &each.body, "$reduce") && oc_add_result(s, out, &oc_plain_node, no_path);
+}
+
+/* ---- fields and arrays ---- */
+
+/* A constant string, plainly or in a $literal. */
+static bool constant_name(const oc_elem *e, oc_str *name) {
+    oc_elem inner = *e;
+    if (e->type == OC_DOCUMENT && oc_bson_first(e->value, &inner) && !oc_str_is(inner.name, "$literal") &&
+        !oc_str_is(inner.name, "$const"))
+        return false;
+    if (inner.type != OC_STRING)
+        return false;
+    *name = oc_elem_str(&inner);
+    return e->type == OC_DOCUMENT || name->n == 0 || name->s[0] != '$';
+}
+
+/* The field of an object, by its whole name. */
+static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
+                      oc_results *out) {
+    oc_str name;
+    if (object->kind == OC_PLAIN)
+        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, &oc_plain_node, no_path);
+    oc_result r = {object, no_path};
+    if (object->kind != OC_ABOVE || s->levels)
+        return oc_fail_operand(s, &r, "$getField");
+    if (!constant_name(field, &name))
+        return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, NULL, "$getField", "give the name as a constant",
+                       "Expression '$getField' cannot take a computed name where it may name an encrypted field");
+    const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
+    if (node && node->kind == OC_CONFLICT)
+        return oc_fail_conflict(s->a->error, &(oc_path){NULL, name});
+    return oc_add_result(s, out, node && node->kind == OC_PLAIN && node->literal ? &oc_plain_node : node, name);
+}
+
+static bool evaluate_get_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_elem parts[2] = {0}, first;
+    bool named = operand->type == OC_DOCUMENT && oc_bson_first(operand->value, &first) &&
+                 (first.name.n == 0 || first.name.s[0] != '$');
+    if (!named)
+        return get_field(s, frame, operand, s->tree, out);
+    if (!oc_options(s->a, operand, "$getField", "field input", parts))
+        return false;
+    if (!parts[0].start)
+        return fail_shape(s, "$getField", "a name, or an object with field and input");
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    if (!inner)
+        return oc_no_memory(s->a);
+    const oc_node *object = parts[1].start ? oc_evaluate(s, inner, &parts[1]) : s->tree;
+    return object && get_field(s, inner, &parts[0], object, out);
+}
+
+/* $size, $isArray: say nothing of what is in the array. The operand may stand in an array of one. */
+static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    oc_results results = {.literals = false};
+    oc_elem e = *operand;
+    if (operand->type == OC_ARRAY) {
+        frame = oc_inner_frame(s->a, frame, operand);
+        if (!frame)
+            return oc_no_memory(s->a);
+        if (!oc_bson_first(operand->value, &e) || e.end < operand->end - 1)
+            return fail_shape(s, oc_name(operand->name).text, "an expression");
+    }
+    if (!oc_evaluate_each(s, frame, &e, &results))
+        return false;
+    for (size_t i = 0; i < results.count; i++) {
+        oc_node_kind kind = results.items[i].node->kind;
+        if (kind != OC_PLAIN && kind != OC_ARRAY_OF)
+            return oc_fail_operand(s, &results.items[i], oc_name(operand->name).text);
+    }
+    return oc_add_result(s, out, &oc_plain_node, no_path);
+}
+
+/* ---- the table ---- */
+
+#define LIST      OC_OPERANDS, NULL, NULL
+#define NAMED     OC_OPERAND_NAMED
+#define BOTH      OC_OPERAND_BOTH
+#define OPAQUE    OC_OPERAND_OPAQUE, NULL, NULL
+#define REFUSED   OC_OPERAND_REFUSED, NULL, NULL
+#define LISTED(f) OC_OPERANDS, NULL, f
+
+/* Sorted by name. Accumulators that are expressions as well stand here too. */
+static const oc_expression_operator operators[] = {
+    /* clang-format off */
+    {"$abs",                 LIST},
+    {"$accumulator",         REFUSED},
+    {"$acos",                LIST},
+    {"$acosh",               LIST},
+    {"$add",                 LIST},
+    {"$allElementsTrue",     LIST},
+    {"$and",                 LIST},
+    {"$anyElementTrue",      LIST},
+    {"$arrayElemAt",         LIST},
+    {"$arrayToObject",       LIST},
+    {"$asin",                LIST},
+    {"$asinh",               LIST},
+    {"$atan",                LIST},
+    {"$atan2",               LIST},
+    {"$atanh",               LIST},
+    {"$avg",                 LIST},
+    {"$binarySize",          LIST},
+    {"$bitAnd",              LIST},
+    {"$bitNot",              LIST},
+    {"$bitOr",               LIST},
+    {"$bitXor",              LIST},
+    {"$bsonSize",            LIST},
+    {"$ceil",                LIST},
+    {"$cmp",                 LIST},
+    {"$concat",              LIST},
+    {"$concatArrays",        LIST},
+    {"$cond",                BOTH,  "if then else", evaluate_cond},
+    {"$const",               OPAQUE},
+    {"$convert",             NAMED, "input to onError onNull format base byteOrder subtype", NULL},
+    {"$cos",                 LIST},
+    {"$cosh",                LIST},
+    {"$createObjectId",      OPAQUE},
+    {"$dateAdd",             NAMED, "startDate unit amount timezone", NULL},
+    {"$dateDiff",            NAMED, "startDate endDate unit timezone startOfWeek", NULL},
+    {"$dateFromParts",       NAMED, "year month day isoWeekYear isoWeek isoDayOfWeek hour minute second millisecond timezone", NULL},
+    {"$dateFromString",      NAMED, "dateString format timezone onError onNull", NULL},
+    {"$dateSubtract",        NAMED, "startDate unit amount timezone", NULL},
+    {"$dateToParts",         NAMED, "date timezone iso8601", NULL},
+    {"$dateToString",        NAMED, "date format timezone onNull", NULL},
+    {"$dateTrunc",           NAMED, "date unit binSize timezone startOfWeek", NULL},
+    {"$dayOfMonth",          BOTH,  "date timezone", NULL},
+    {"$dayOfWeek",           BOTH,  "date timezone", NULL},
+    {"$dayOfYear",           BOTH,  "date timezone", NULL},
+    {"$degreesToRadians",    LIST},
+    {"$divide",              LIST},
+    {"$encStrContains",      NAMED, "input substring", NULL},
+    {"$encStrEndsWith",      NAMED, "input suffix", NULL},
+    {"$encStrNormalizedEq",  NAMED, "input string", NULL},
+    {"$encStrStartsWith",    NAMED, "input prefix", NULL},
+    {"$eq",                  LISTED(oc_evaluate_equality)},
+    {"$exp",                 LIST},
+    {"$filter",              NAMED, "input =as =arrayIndexAs cond limit", evaluate_filter},
+    {"$first",               LIST},
+    {"$firstN",              NAMED, "n input", NULL},
+    {"$floor",               LIST},
+    {"$function",            REFUSED},
+    {"$getField",            BOTH,  "field input", evaluate_get_field},
+    {"$gt",                  LIST},
+    {"$gte",                 LIST},
+    {"$hash",                BOTH,  "input algorithm", NULL},
+    {"$hexHash",             BOTH,  "input algorithm", NULL},
+    {"$hour",                BOTH,  "date timezone", NULL},
+    {"$ifNull",              LISTED(evaluate_if_null)},
+    {"$in",                  LISTED(oc_evaluate_in)},
+    {"$indexOfArray",        LIST},
+    {"$indexOfBytes",        LIST},
+    {"$indexOfCP",           LIST},
+    {"$isArray",             LISTED(evaluate_of_array)},
+    {"$isNumber",            LIST},
+    {"$isoDayOfWeek",        BOTH,  "date timezone", NULL},
+    {"$isoWeek",             BOTH,  "date timezone", NULL},
+    {"$isoWeekYear",         BOTH,  "date timezone", NULL},
+    {"$last",                LIST},
+    {"$lastN",               NAMED, "n input", NULL},
+    {"$let",                 NAMED, "vars in", evaluate_let},
+    {"$literal",             OPAQUE},
+    {"$ln",                  LIST},
+    {"$log",                 LIST},
+    {"$log10",               LIST},
+    {"$lt",                  LIST},
+    {"$lte",                 LIST},
+    {"$ltrim",               NAMED, "input chars", NULL},
+    {"$map",                 NAMED, "input =as =arrayIndexAs in", evaluate_map},
+    {"$max",                 LIST},
+    {"$maxN",                NAMED, "n input", NULL},
+    {"$median",              NAMED, "input =method", NULL},
+    {"$mergeObjects",        LIST},
+    {"$meta",                OPAQUE},
+    {"$millisecond",         BOTH,  "date timezone", NULL},
+    {"$min",                 LIST},
+    {"$minN",                NAMED, "n input", NULL},
+    {"$minute",              BOTH,  "date timezone", NULL},
+    {"$mod",                 LIST},
+    {"$month",               BOTH,  "date timezone", NULL},
+    {"$multiply",            LIST},
+    {"$ne",                  LISTED(oc_evaluate_equality)},
+    {"$not",                 LIST},
+    {"$objectToArray",       LIST},
+    {"$or",                  LIST},
+    {"$percentile",          NAMED, "input p =method", NULL},
+    {"$pow",                 LIST},
+    {"$radiansToDegrees",    LIST},
+    {"$rand",                OPAQUE},
+    {"$range",               LIST},
+    {"$reduce",              NAMED, "input initialValue in =as =valueAs =arrayIndexAs", evaluate_reduce},
+    {"$regexFind",           NAMED, "input regex options", NULL},
+    {"$regexFindAll",        NAMED, "input regex options", NULL},
+    {"$regexMatch",          NAMED, "input regex options", NULL},
+    {"$replaceAll",          NAMED, "input find replacement", NULL},
+    {"$replaceOne",          NAMED, "input find replacement", NULL},
+    {"$reverseArray",        LIST},
+    {"$round",               LIST},
+    {"$rtrim",               NAMED, "input chars", NULL},
+    {"$sampleRate",          OPAQUE},
+    {"$second",              BOTH,  "date timezone", NULL},
+    {"$setDifference",       LIST},
+    {"$setEquals",           LIST},
+    {"$setField",            NAMED, "field input value", NULL},
+    {"$setIntersection",     LIST},
+    {"$setIsSubset",         LIST},
+    {"$setUnion",            LIST},
+    {"$sigmoid",             BOTH,  "input onNull", NULL},
+    {"$similarityCosine",    BOTH,  "vectors =score", NULL},
+    {"$similarityDotProduct", BOTH, "vectors =score", NULL},
+    {"$similarityEuclidean", BOTH,  "vectors =score", NULL},
+    {"$sin",                 LIST},
+    {"$sinh",                LIST},
+    {"$size",                LISTED(evaluate_of_array)},
+    {"$slice",               LIST},
+    {"$sortArray",           NAMED, "input =sortBy", NULL},
+    {"$split",               LIST},
+    {"$sqrt",                LIST},
+    {"$stdDevPop",           LIST},
+    {"$stdDevSamp",          LIST},
+    {"$strLenBytes",         LIST},
+    {"$strLenCP",            LIST},
+    {"$strcasecmp",          LIST},
+    {"$substr",              LIST},
+    {"$substrBytes",         LIST},
+    {"$substrCP",            LIST},
+    {"$subtract",            LIST},
+    {"$subtype",             LIST},
+    {"$sum",                 LIST},
+    {"$switch",              NAMED, "branches default", evaluate_switch},
+    {"$tan",                 LIST},
+    {"$tanh",                LIST},
+    {"$toArray",             LIST},
+    {"$toBool",              LIST},
+    {"$toDate",              LIST},
+    {"$toDecimal",           LIST},
+    {"$toDouble",            LIST},
+    {"$toHashedIndexKey",    LIST},
+    {"$toInt",               LIST},
+    {"$toLong",              LIST},
+    {"$toLower",             LIST},
+    {"$toObject",            LIST},
+    {"$toObjectId",          LIST},
+    {"$toString",            LIST},
+    {"$toUUID",              LIST},
+    {"$toUpper",             LIST},
+    {"$trim",                NAMED, "input chars", NULL},
+    {"$trunc",               LIST},
+    {"$tsIncrement",         LIST},
+    {"$tsSecond",            LIST},
+    {"$type",                LIST},
+    {"$unsetField",          NAMED, "field input", NULL},
+    {"$week",                BOTH,  "date timezone", NULL},
+    {"$year",                BOTH,  "date timezone", NULL},
+    {"$zip",                 NAMED, "inputs =useLongestLength defaults", NULL},
+    /* clang-format on */
+};
+
+const oc_expression_operator *oc_expression_operators(size_t *count) {
+    *count = sizeof operators / sizeof operators[0];
+    return operators;
+}
+
+static int compare(const void *name, const void *row) {
+    return oc_str_compare(*(const oc_str *)name, ((const oc_expression_operator *)row)->name);
+}
+
+const oc_expression_operator *oc_expression_find(oc_str name) {
+    return bsearch(&name, operators, sizeof operators / sizeof operators[0], sizeof operators[0], compare);
+}

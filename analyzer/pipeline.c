@@ -1,0 +1,203 @@
+#include "pipeline.h"
+
+#include "fields.h"
+#include "normal_form.h"
+#include "reshape.h"
+
+enum { DEEPEST_PIPELINE = 20 };
+
+/* ---- failures and small parts of stages ---- */
+
+bool oc_fail_stage(const oc_pipeline *p, const oc_path *path, const char *hint, const char *what) {
+    return oc_fail(p->scope.a->error, OC_STAGE_FIELD, path, p->scope.place, hint, "Aggregation stage %s %s",
+                   p->scope.place, what);
+}
+
+bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out) {
+    if (e->type != OC_STRING)
+        return oc_fail(p->scope.a->error, OC_COMMAND_SHAPE, NULL, p->scope.place, NULL,
+                       "%s wants a string where it has a value of type %s", p->scope.place, oc_type_name(e->type));
+    *out = oc_elem_str(e);
+    return true;
+}
+
+bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out) {
+    return oc_options(p->scope.a, e, p->scope.place, names, out);
+}
+
+bool oc_stage_plain_path(const oc_pipeline *p, oc_str path) {
+    oc_answer at;
+    oc_path where = {NULL, path};
+    if (!oc_node_lookup(p->scope.tree, path, &p->scope.a->lookup, &at))
+        return false;
+    if (at.position == OC_AT_UNKNOWN)
+        return oc_fail_unknown_node(&p->scope, at.node, path);
+    return at.position == OC_AT_PLAIN ||
+           oc_fail_stage(p, &where, "name a plain field",
+                         "cannot use a field that is encrypted, or is above or below an encrypted one");
+}
+
+bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value) {
+    oc_path where = {NULL, path};
+    const oc_node *tree;
+    if (!value)
+        return false;
+    switch (oc_derive_set(p->scope.tree, path, value, &p->scope.a->lookup, &tree)) {
+    case OC_DERIVED: p->scope.tree = tree; return true;
+    case OC_DERIVE_FAILED: return false;
+    case OC_DERIVE_BELOW:
+        return oc_fail_stage(p, &where, "write to another field", "cannot write below an encrypted field");
+    case OC_DERIVE_UNKNOWN: break;
+    }
+    return oc_fail_stage(p, &where, "write to another field",
+                         "cannot write below a field whose encryption is not known until runtime");
+}
+
+/* ---- finding stages ---- */
+
+static bool fail_shape(oc_analysis *a, const char *what) {
+    return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, "pipeline", NULL, "%s", what);
+}
+
+static const oc_stage *find_stage(oc_str name) {
+    size_t count, low = 0;
+    const oc_stage *rows = oc_stages(&count);
+    for (size_t high = count; low < high;) {
+        size_t middle = (low + high) / 2;
+        int order = oc_str_compare(name, rows[middle].name);
+        if (order == 0)
+            return &rows[middle];
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+static bool fail_not_allowed(oc_analysis *a, oc_str name) {
+    return oc_fail(a->error, OC_STAGE_NOT_ALLOWED, NULL, oc_name(name).text,
+                   "use a client that does not encrypt automatically for such pipelines",
+                   "Aggregation stage %s is not allowed or supported with automatic encryption", oc_name(name).text);
+}
+
+/* The one field of a stage's document, and its row. */
+static bool read_stage(oc_analysis *a, const oc_elem *e, oc_elem *stage, const oc_stage **row) {
+    if (e->type != OC_DOCUMENT)
+        return fail_shape(a, "Each element of the 'pipeline' array must be an object");
+    if (!oc_bson_first(e->value, stage) || stage->end < e->end - 1)
+        return fail_shape(a, "A pipeline stage specification object must contain exactly one field");
+    *row = find_stage(stage->name);
+    return *row || fail_not_allowed(a, stage->name);
+}
+
+static bool check_place(const oc_pipeline *p, const oc_stage *row) {
+    switch (row->place) {
+    case OC_STAGE_ANYWHERE: return true;
+    case OC_STAGE_FIRST:
+        return p->first || oc_fail_stage(p, NULL, NULL, "is only valid as the first stage in a pipeline");
+    case OC_STAGE_LAST: return p->last || oc_fail_stage(p, NULL, NULL, "can only be the final stage in the pipeline");
+    case OC_STAGE_REFUSED: break;
+    }
+    return fail_not_allowed(p->scope.a, (oc_str){row->name, strlen(row->name)});
+}
+
+/* ---- running them ---- */
+
+static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
+    const oc_stage *row;
+    oc_elem stage;
+    oc_frame *frame = oc_inner_frame(p->scope.a, list, e);
+    if (!frame)
+        return oc_no_memory(p->scope.a);
+    if (!read_stage(p->scope.a, e, &stage, &row))
+        return false;
+    p->scope.place = row->name;
+    if (!check_place(p, row))
+        return false;
+    if (p->stored && !row->in_update)
+        return oc_fail_stage(p, NULL, NULL, "is not allowed within an update");
+    return row->analyze(p, frame, &stage);
+}
+
+static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
+    oc_iter it = oc_elem_iter(pipeline);
+    oc_elem e;
+    if (pipeline->type != OC_ARRAY)
+        return fail_shape(p->scope.a, "A pipeline must be an array");
+    if (p->depth > DEEPEST_PIPELINE)
+        return oc_fail(p->scope.a->error, OC_TOO_DEEP, NULL, NULL, NULL, "Pipelines are nested deeper than %d levels",
+                       DEEPEST_PIPELINE);
+    oc_frame *list = oc_inner_frame(p->scope.a, frame, pipeline);
+    if (!list)
+        return oc_no_memory(p->scope.a);
+    for (p->first = true; oc_next(&it, &e); p->first = false) {
+        p->last = it.at >= it.end;
+        if (!run_stage(p, list, &e))
+            return false;
+    }
+    return true;
+}
+
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree, oc_str ns,
+                     const oc_variable *variables, const oc_node **out) {
+    oc_pipeline p = {.scope = {.a = outer->scope.a, .tree = tree, .variables = variables},
+                     .collection = tree,
+                     .ns = ns,
+                     .depth = outer->depth + 1};
+    if (!run(&p, frame, e))
+        return false;
+    *out = p.scope.tree;
+    return true;
+}
+
+bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out) {
+    oc_pipeline p = *outer;
+    p.depth++;
+    if (!run(&p, frame, e))
+        return false;
+    *out = p.scope.tree;
+    return true;
+}
+
+bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a, .tree = a->root, .variables = a->variables}, .collection = a->root, .ns = a->ns};
+    uint64_t marks = a->marks;
+    return run(&p, frame, e) && (a->marks == marks || oc_normalise_later_ones(a));
+}
+
+bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a, .tree = a->root, .variables = a->variables},
+                     .collection = a->root,
+                     .ns = a->ns,
+                     .stored = a->root};
+    return run(&p, frame, e) && oc_check_stored(&p);
+}
+
+/* ---- where nothing is encrypted ---- */
+
+static bool refer(oc_pipeline *p, const oc_elem *pipeline) {
+    oc_iter it = oc_elem_iter(pipeline);
+    oc_elem e, stage;
+    const oc_stage *row;
+    if (pipeline->type != OC_ARRAY || p->depth > DEEPEST_PIPELINE)
+        return fail_shape(p->scope.a, "A pipeline must be an array, and not be nested too deep");
+    while (oc_next(&it, &e)) {
+        if (!read_stage(p->scope.a, &e, &stage, &row))
+            return false;
+        p->scope.place = row->name;
+        if (row->refer && !row->refer(p, &stage))
+            return false;
+    }
+    return true;
+}
+
+bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns) {
+    oc_pipeline p = {.scope = {.a = outer->scope.a, .tree = &oc_plain_node}, .ns = ns, .depth = outer->depth + 1};
+    return refer(&p, e);
+}
+
+bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a, .tree = &oc_plain_node}, .ns = a->ns};
+    return refer(&p, e);
+}

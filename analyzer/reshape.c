@@ -1,0 +1,322 @@
+/* The stages that reshape documents: $project, $addFields, $unset, $replaceRoot.
+ *
+ * Their specifications name fields by dotted paths, nested objects, or both. Three nodes are walked side by side: `in`,
+ * the input document; `out`, what has been made of it so far; and in a pipeline update `target`, what the collection's
+ * tree says of the place, so that constants are marked there. */
+
+#include "reshape.h"
+
+typedef enum mode { INCLUDE, EXCLUDE, ADD } mode;
+
+typedef struct reshape {
+    oc_pipeline *p;
+    mode mode;
+    unsigned depth; /* components walked */
+} reshape;
+
+/* The nodes at one place. */
+typedef struct place {
+    const oc_node *in, *out;
+    const oc_node *target; /* NULL: not an update */
+    const oc_path *path;   /* NULL: the document itself */
+} place;
+
+static const oc_node empty_object = {.kind = OC_PLAIN, .rest = &oc_absent_node};
+
+static const oc_node *fields(reshape *r, oc_frame *frame, const place *at);
+
+/* ---- one place ---- */
+
+static bool is_true(const oc_elem *e) {
+    switch (e->type) {
+    case OC_BOOL: return e->value[0] != 0;
+    case OC_INT32: return oc_u32(e->value) != 0;
+    case OC_INT64: return oc_u64(e->value) != 0;
+    case OC_DOUBLE: return oc_u64(e->value) << 1 != 0;
+    default: return true;
+    }
+}
+
+static bool is_operator(const oc_elem *e) {
+    oc_elem first;
+    return e->type == OC_DOCUMENT && oc_bson_first(e->value, &first) && first.name.n && first.name.s[0] == '$';
+}
+
+static bool is_flag(const oc_elem *e) {
+    return e->type == OC_BOOL || oc_is_number(e->type);
+}
+
+static bool is_nested(const reshape *r, const oc_elem *e) {
+    oc_elem first;
+    return e->type == OC_DOCUMENT && !is_operator(e) && (r->mode != ADD || oc_bson_first(e->value, &first));
+}
+
+static const oc_node *computed(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
+    oc_results results = {.literals = at->target != NULL};
+    if (!oc_evaluate_each(&r->p->scope, frame, e, &results))
+        return NULL;
+    return at->target ? oc_store(r->p, &results, at->target, at->path) : oc_join_results(&r->p->scope, &results);
+}
+
+static const oc_node *fail_below(reshape *r, const place *at) {
+    oc_fail_stage(r->p, at->path, "write to another field",
+                  at->in->kind == OC_ENCRYPTED
+                      ? "cannot write below an encrypted field"
+                      : "cannot write below a field whose encryption is not known until runtime");
+    return NULL;
+}
+
+/* A nested specification, or the rest of a path, where the input has no object that it could be applied to. */
+static const oc_node *opaque(reshape *r, const place *at, bool writes) {
+    if (writes)
+        return fail_below(r, at);
+    if (at->in->kind == OC_ENCRYPTED && r->mode == INCLUDE)
+        return &oc_absent_node; /* ciphertext has no fields */
+    return r->mode == INCLUDE ? at->in : at->out;
+}
+
+static bool is_object(const oc_node *node) {
+    return node->kind == OC_PLAIN || node->kind == OC_ABOVE;
+}
+
+/* Whether a nested specification computes anything. */
+static bool writes(const reshape *r, const oc_elem *e) {
+    if (!is_nested(r, e))
+        return r->mode == ADD || !is_flag(e);
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (writes(r, &member))
+            return true;
+    return false;
+}
+
+static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
+
+static const oc_node *in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at,
+                                  const oc_node *(*inner)(reshape *, oc_frame *, const oc_elem *, const place *)) {
+    place element = *at;
+    element.in = at->in->element;
+    element.out = at->out->kind == OC_ARRAY_OF ? at->out->element : &empty_object;
+    const oc_node *node = inner(r, frame, e, &element);
+    return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
+}
+
+static const oc_node *nested(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
+    if (at->in->kind == OC_ARRAY_OF)
+        return in_elements(r, frame, e, at, nested);
+    if (!is_object(at->in))
+        return opaque(r, at, writes(r, e));
+    oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
+    if (!inner) {
+        oc_no_memory(r->p->scope.a);
+        return NULL;
+    }
+    return fields(r, inner, at);
+}
+
+static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
+    if (is_nested(r, e))
+        return nested(r, frame, e, at);
+    if (r->mode == ADD || !is_flag(e))
+        return computed(r, frame, e, at);
+    if (e->type == OC_DECIMAL128) { /* zero in many ways: what is meant must not be guessed */
+        oc_fail_stage(r->p, at->path, "use 1 or 0", "cannot take a decimal to include or exclude a field");
+        return NULL;
+    }
+    if (!is_true(e))
+        return &oc_absent_node;
+    return r->mode == INCLUDE ? at->in : at->out;
+}
+
+/* ---- paths ---- */
+
+/* What has been made of a field so far: of one not yet included, nothing. */
+static const oc_node *started(const reshape *r, const oc_node *out) {
+    return r->mode == INCLUDE && out == &oc_absent_node ? &empty_object : out;
+}
+
+static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest);
+
+/* `first` below the place, and there the rest of the path. */
+static const oc_node *component(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str first,
+                                oc_str rest) {
+    oc_lookup *lookup = &r->p->scope.a->lookup;
+    oc_path here = {at->path, first};
+    place child = {.in = oc_node_child_of_set(at->in, first, lookup),
+                   .out = oc_node_child_of_set(at->out, first, lookup),
+                   .target = at->target ? &oc_plain_node : NULL,
+                   .path = &here};
+    if (!child.in || !child.out)
+        return NULL;
+    child.out = started(r, child.out);
+    if (at->target && is_object(at->target))
+        child.target = oc_node_child(at->target, first, lookup);
+    if (at->target && !child.target)
+        return NULL;
+    const oc_node *node = path(r, frame, e, &child, rest);
+    return node ? oc_derive_over(at->out, &(oc_name_entry){.name = first, .value = node}, 1, lookup) : NULL;
+}
+
+/* In arrays: the path goes on in every element. */
+static const oc_node *path_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest) {
+    place element = *at;
+    element.in = at->in->element;
+    element.out = at->out->kind == OC_ARRAY_OF ? at->out->element : &empty_object;
+    const oc_node *node = path(r, frame, e, &element, rest);
+    return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
+}
+
+static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest) {
+    if (!rest.s)
+        return leaf(r, frame, e, at);
+    if (++r->depth > 2 * OC_MAX_DEPTH) {
+        oc_fail(r->p->scope.a->error, OC_TOO_DEEP, NULL, r->p->scope.place, NULL, "A field path is too long");
+        return NULL;
+    }
+    const char *dot = memchr(rest.s, '.', rest.n);
+    oc_str first = {rest.s, dot ? (size_t)(dot - rest.s) : rest.n};
+    oc_str after = dot ? (oc_str){dot + 1, rest.n - first.n - 1} : (oc_str){NULL, 0};
+    const oc_node *node;
+    if (at->in->kind == OC_ARRAY_OF)
+        node = path_in_elements(r, frame, e, at, rest);
+    else if (is_object(at->in))
+        node = component(r, frame, e, at, first, after);
+    else
+        node = opaque(r, at, writes(r, e));
+    r->depth--;
+    return node;
+}
+
+static bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
+    switch (oc_nameset_add(seen, r->p->scope.a->arena, e->name)) {
+    case OC_NAME_ADDED:
+        return !oc_str_starts(e->name, "$") || oc_fail_stage(r->p, &(oc_path){NULL, e->name}, NULL,
+                                                             "cannot have a field name that starts with '$' here");
+    case OC_NAME_NO_MEMORY: return oc_no_memory(r->p->scope.a);
+    case OC_NAME_PRESENT: break;
+    }
+    return oc_fail(r->p->scope.a->error, OC_FIELD_DUPLICATE, &(oc_path){NULL, e->name}, r->p->scope.place,
+                   "give the field once", "%s holds the field '%s' twice", r->p->scope.place, oc_name(e->name).text);
+}
+
+static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
+    place here = *at;
+    oc_nameset seen = {0};
+    oc_iter it = oc_bson_iter(frame->doc);
+    oc_elem e;
+    while (here.out && oc_next(&it, &e)) {
+        if (!first_of_its_name(r, &seen, &e))
+            return NULL;
+        here.out = path(r, frame, &e, &here, e.name);
+    }
+    return here.out;
+}
+
+/* ---- stages ---- */
+
+static bool apply(reshape *r, oc_frame *frame, const oc_elem *e, const oc_node *out) {
+    oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
+    if (!inner)
+        return oc_no_memory(r->p->scope.a);
+    const oc_node *tree = fields(r, inner, &(place){.in = r->p->scope.tree, .out = out, .target = r->p->stored});
+    if (!tree)
+        return false;
+    r->p->scope.tree = tree;
+    return true;
+}
+
+static bool is_object_spec(const oc_pipeline *p, const oc_elem *e) {
+    return e->type == OC_DOCUMENT || oc_fail(p->scope.a->error, OC_COMMAND_SHAPE, NULL, p->scope.place, NULL,
+                                             "%s specification must be an object", p->scope.place);
+}
+
+bool oc_stage_add_fields(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    reshape r = {p, ADD, 0};
+    return is_object_spec(p, e) && apply(&r, frame, e, p->scope.tree);
+}
+
+/* Whether a projection only excludes. */
+static bool excludes(const uint8_t *doc) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        bool nested = e.type == OC_DOCUMENT && !is_operator(&e);
+        if (nested ? !excludes(e.value) : !is_flag(&e) || is_true(&e))
+            return false;
+    }
+    return true;
+}
+
+/* The document that inclusions are added to: `_id` is in it unless it is excluded. */
+static const oc_node *only_id(oc_pipeline *p) {
+    const oc_node *id = oc_node_child_of_set(p->scope.tree, (oc_str){"_id", 3}, &p->scope.a->lookup);
+    return id ? oc_derive_over(&empty_object, &(oc_name_entry){.name = {"_id", 3}, .value = id}, 1, &p->scope.a->lookup)
+              : NULL;
+}
+
+bool oc_stage_project(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    reshape r = {p, INCLUDE, 0};
+    if (!is_object_spec(p, e))
+        return false;
+    if (excludes(e->value)) {
+        r.mode = EXCLUDE;
+        return apply(&r, frame, e, p->scope.tree);
+    }
+    const oc_node *out = only_id(p);
+    return out && apply(&r, frame, e, out);
+}
+
+static bool unset_path(oc_pipeline *p, const oc_elem *e) {
+    static const uint8_t zero[] = {OC_BOOL, 0, 0};
+    reshape r = {p, EXCLUDE, 0};
+    oc_elem excluded = {.start = zero, .value = zero + 2, .end = zero + 3, .type = OC_BOOL};
+    oc_str name;
+    if (!oc_stage_string(p, e, &name))
+        return false;
+    const oc_node *tree =
+        path(&r, NULL, &excluded, &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored}, name);
+    if (!tree)
+        return false;
+    p->scope.tree = tree;
+    return true;
+}
+
+bool oc_stage_unset(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    if (e->type != OC_ARRAY)
+        return unset_path(p, e);
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (!unset_path(p, &member))
+            return false;
+    return true;
+}
+
+static bool replace(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_results results = {.literals = p->stored != NULL};
+    if (!oc_evaluate_each(&p->scope, frame, e, &results))
+        return false;
+    const oc_node *node = p->stored ? oc_store(p, &results, p->stored, NULL) : oc_join_results(&p->scope, &results);
+    if (!node)
+        return false;
+    if (!is_object(node))
+        return oc_fail_stage(p, NULL, "name an object", "wants an object; an encrypted field is none");
+    p->scope.tree = node;
+    return true;
+}
+
+bool oc_stage_replace_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    return replace(p, frame, e);
+}
+
+bool oc_stage_replace_root(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem root = {0};
+    if (!oc_stage_options(p, e, "newRoot", &root))
+        return false;
+    if (!root.start)
+        return oc_fail_stage(p, NULL, NULL, "needs a newRoot");
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    return inner ? replace(p, inner, &root) : oc_no_memory(p->scope.a);
+}

@@ -1,0 +1,160 @@
+/* $search, $searchMeta, $vectorSearch: the search index holds ciphertext, so they pass when every path that they name
+ * is plain. A member that is not known here might name one: an error. */
+
+#include "search.h"
+
+#include "fields.h"
+
+/* What the members of a search specification are, wherever they stand. */
+typedef enum member_kind {
+    SEARCH_SPEC,     /* specifications, or nothing to look at */
+    SEARCH_CONSTANT, /* not looked into */
+    SEARCH_PATH,
+    SEARCH_KEYS,   /* an object whose names are paths: sort */
+    SEARCH_NAMED,  /* an object of specifications under names of the user's: facets */
+    SEARCH_HIDDEN, /* names paths in a way that cannot be seen */
+} member_kind;
+
+static const struct {
+    const char *name;
+    member_kind kind;
+} members[] = {
+    /* clang-format off */
+    {"allowAnalyzedField", SEARCH_CONSTANT}, {"autocomplete", SEARCH_SPEC}, {"boost", SEARCH_SPEC}, {"boundaries", SEARCH_CONSTANT},
+    {"clauses", SEARCH_SPEC}, {"compound", SEARCH_SPEC}, {"concurrent", SEARCH_CONSTANT}, {"constant", SEARCH_CONSTANT},
+    {"contains", SEARCH_SPEC}, {"count", SEARCH_CONSTANT}, {"decay", SEARCH_CONSTANT}, {"default", SEARCH_CONSTANT},
+    {"defaultPath", SEARCH_PATH}, {"doesNotAffect", SEARCH_CONSTANT}, {"embedded", SEARCH_SPEC}, {"embeddedDocument", SEARCH_SPEC},
+    {"equals", SEARCH_SPEC}, {"exclude", SEARCH_SPEC}, {"exists", SEARCH_SPEC}, {"facet", SEARCH_SPEC},
+    {"facets", SEARCH_NAMED}, {"filter", SEARCH_SPEC}, {"first", SEARCH_SPEC}, {"function", SEARCH_SPEC},
+    {"fuzzy", SEARCH_CONSTANT}, {"gauss", SEARCH_SPEC}, {"geoShape", SEARCH_SPEC}, {"geoWithin", SEARCH_SPEC},
+    {"geometry", SEARCH_CONSTANT}, {"gt", SEARCH_CONSTANT}, {"gte", SEARCH_CONSTANT}, {"highlight", SEARCH_SPEC},
+    {"in", SEARCH_SPEC}, {"include", SEARCH_SPEC}, {"index", SEARCH_CONSTANT}, {"inOrder", SEARCH_CONSTANT},
+    {"knnBeta", SEARCH_HIDDEN}, {"like", SEARCH_HIDDEN}, {"little", SEARCH_SPEC}, {"big", SEARCH_SPEC},
+    {"lt", SEARCH_CONSTANT}, {"lte", SEARCH_CONSTANT}, {"matchCriteria", SEARCH_CONSTANT}, {"maxCharsToExamine", SEARCH_CONSTANT},
+    {"maxNumPassages", SEARCH_CONSTANT}, {"minimumShouldMatch", SEARCH_CONSTANT}, {"moreLikeThis", SEARCH_HIDDEN}, {"must", SEARCH_SPEC},
+    {"mustNot", SEARCH_SPEC}, {"near", SEARCH_SPEC}, {"numBuckets", SEARCH_CONSTANT}, {"operator", SEARCH_SPEC},
+    {"origin", SEARCH_CONSTANT}, {"path", SEARCH_PATH}, {"phrase", SEARCH_SPEC}, {"pivot", SEARCH_CONSTANT},
+    {"query", SEARCH_CONSTANT}, {"queryString", SEARCH_HIDDEN}, {"range", SEARCH_SPEC}, {"regex", SEARCH_SPEC},
+    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_SPEC}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
+    {"score", SEARCH_SPEC}, {"scoreDetails", SEARCH_CONSTANT}, {"searchAfter", SEARCH_CONSTANT}, {"searchBefore", SEARCH_CONSTANT},
+    {"should", SEARCH_SPEC}, {"slop", SEARCH_CONSTANT}, {"sort", SEARCH_KEYS}, {"span", SEARCH_SPEC},
+    {"subtract", SEARCH_SPEC}, {"synonyms", SEARCH_CONSTANT}, {"term", SEARCH_SPEC}, {"text", SEARCH_SPEC},
+    {"tokenOrder", SEARCH_CONSTANT}, {"tracking", SEARCH_CONSTANT}, {"type", SEARCH_CONSTANT}, {"undefined", SEARCH_CONSTANT},
+    {"value", SEARCH_CONSTANT}, {"wildcard", SEARCH_SPEC}, {"within", SEARCH_SPEC}, {"box", SEARCH_CONSTANT},
+    {"circle", SEARCH_CONSTANT}, {"add", SEARCH_SPEC}, {"multiply", SEARCH_SPEC}, {"log", SEARCH_SPEC},
+    {"log1p", SEARCH_SPEC},
+    /* clang-format on */
+};
+
+static bool find_member(oc_str name, member_kind *kind) {
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        if (!oc_str_is(name, members[i].name))
+            continue;
+        *kind = members[i].kind;
+        return true;
+    }
+    return false;
+}
+
+static bool fail_hidden(const oc_pipeline *p, oc_str name) {
+    return oc_fail(p->scope.a->error, OC_STAGE_FIELD, NULL, oc_name(name).text, "name every path as a constant string",
+                   "Aggregation stage %s names paths that cannot be determined where a schema encrypts something: '%s'",
+                   p->scope.place, oc_name(name).text);
+}
+
+static bool spec(const oc_pipeline *p, const oc_elem *e);
+
+/* A string, {value: string, multi: string}, or an array of these. A wildcard reads whatever it meets. */
+static bool check_path(const oc_pipeline *p, const oc_elem *e) {
+    oc_elem value, member;
+    if (e->type == OC_STRING)
+        return oc_stage_plain_path(p, oc_elem_str(e));
+    if (e->type == OC_DOCUMENT && oc_bson_find(e->value, "value", &value) && value.type == OC_STRING &&
+        !oc_bson_find(e->value, "wildcard", &member))
+        return oc_stage_plain_path(p, oc_elem_str(&value));
+    if (e->type != OC_ARRAY)
+        return fail_hidden(p, e->name);
+    oc_iter it = oc_elem_iter(e);
+    while (oc_next(&it, &member))
+        if (!check_path(p, &member))
+            return false;
+    return true;
+}
+
+static bool check_keys(const oc_pipeline *p, const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (!oc_stage_plain_path(p, member.name))
+            return false;
+    return true;
+}
+
+static bool each_spec(const oc_pipeline *p, const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (!spec(p, &member))
+            return false;
+    return true;
+}
+
+static bool spec(const oc_pipeline *p, const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    member_kind kind;
+    if (e->type == OC_ARRAY)
+        return each_spec(p, e);
+    while (oc_next(&it, &member)) {
+        if (!find_member(member.name, &kind) || kind == SEARCH_HIDDEN)
+            return fail_hidden(p, member.name);
+        if (kind == SEARCH_PATH    ? !check_path(p, &member)
+            : kind == SEARCH_KEYS  ? !check_keys(p, &member)
+            : kind == SEARCH_NAMED ? !each_spec(p, &member)
+                                   : kind == SEARCH_SPEC && !spec(p, &member))
+            return false;
+    }
+    return true;
+}
+
+static bool is_object(const oc_pipeline *p, const oc_elem *e) {
+    return e->type == OC_DOCUMENT || oc_fail_stage(p, NULL, NULL, "wants an object");
+}
+
+bool oc_stage_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return is_object(p, e) && spec(p, e);
+}
+
+bool oc_stage_search_meta(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    if (!oc_stage_search(p, frame, e))
+        return false;
+    p->scope.tree = &oc_plain_node;
+    return true;
+}
+
+/* The filter of $vectorSearch: field names are paths, operators stand around and inside. */
+static bool vector_filter(const oc_pipeline *p, const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        bool is_operator = oc_str_starts(member.name, "$");
+        if (e->type == OC_DOCUMENT && !is_operator && !oc_stage_plain_path(p, member.name))
+            return false;
+        if ((e->type == OC_ARRAY || is_operator) && !vector_filter(p, &member))
+            return false;
+    }
+    return true;
+}
+
+bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
+    oc_elem parts[VECTOR_OPTIONS] = {0};
+    (void)frame;
+    if (!oc_stage_options(p, e, "path filter exact index limit numCandidates queryVector query model explainOptions",
+                          parts))
+        return false;
+    if (!parts[PATH].start)
+        return oc_fail_stage(p, NULL, NULL, "needs a path");
+    return check_path(p, &parts[PATH]) && (!parts[FILTER].start || vector_filter(p, &parts[FILTER]));
+}

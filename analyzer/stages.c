@@ -1,0 +1,306 @@
+/* The stages, one row each, and those that are short. */
+
+#include "fields.h"
+#include "group.h"
+#include "join.h"
+#include "keys.h"
+#include "match.h"
+#include "normal_form.h"
+#include "reshape.h"
+#include "search.h"
+
+/* ---- filters ---- */
+
+static bool match(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    if (e->type != OC_DOCUMENT)
+        return oc_fail_stage(p, NULL, NULL, "wants a filter, an object");
+    return oc_filter_mark(&p->scope, frame, e) && oc_normalise_filter_later(p->scope.a, frame, e, p->scope.tree);
+}
+
+enum { NEAR, DISTANCE_FIELD, QUERY, INCLUDE_LOCS, KEY, GEO_OPTIONS = 12 };
+static const char geo_options[] = "near distanceField query includeLocs key spherical maxDistance minDistance "
+                                  "distanceMultiplier uniqueDocs limit num";
+
+/* A field that the stage writes: on, above or below nothing encrypted. */
+static bool set_plain_field(oc_pipeline *p, const oc_elem *e) {
+    oc_str path;
+    return !e->start ||
+           (oc_stage_string(p, e, &path) && oc_stage_plain_path(p, path) && oc_stage_set(p, path, &oc_plain_node));
+}
+
+static bool geo_near(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    static const char *const constants[] = {"near", "maxDistance", "minDistance"};
+    oc_elem parts[GEO_OPTIONS] = {0}, constant;
+    oc_str key;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    if (!oc_stage_options(p, e, geo_options, parts))
+        return false;
+    for (size_t i = 0; i < sizeof constants / sizeof constants[0]; i++)
+        if (oc_bson_find(e->value, constants[i], &constant) &&
+            !oc_expect_plain(&p->scope, inner, &constant, p->scope.place))
+            return false;
+    if (parts[QUERY].start && !oc_filter_in(&p->scope, inner, &parts[QUERY]))
+        return false;
+    if (parts[KEY].start && !(oc_stage_string(p, &parts[KEY], &key) && oc_stage_plain_path(p, key)))
+        return false;
+    return set_plain_field(p, &parts[DISTANCE_FIELD]) && set_plain_field(p, &parts[INCLUDE_LOCS]);
+}
+
+/* ---- documents as they are ---- */
+
+static bool unchanged(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return oc_is_number(e->type) || oc_fail_stage(p, NULL, NULL, "wants a number");
+}
+
+static bool sample(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem size = {0};
+    return oc_stage_options(p, e, "size", &size) && unchanged(p, frame, size.start ? &size : e);
+}
+
+static bool sort(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return oc_sort_on(p->scope.a, p->scope.tree, e);
+}
+
+static bool count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_str name;
+    (void)frame;
+    if (!oc_stage_string(p, e, &name))
+        return false;
+    p->scope.tree = oc_derive_object(&(oc_name_entry){.name = name, .value = &oc_plain_node}, 1, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
+}
+
+static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
+    oc_answer at;
+    oc_str path;
+    if (!oc_stage_string(p, e, &path))
+        return false;
+    if (path.n < 2 || path.s[0] != '$')
+        return oc_fail_stage(p, NULL, NULL, "wants a path that starts with '$'");
+    path = (oc_str){path.s + 1, path.n - 1};
+    if (!oc_node_lookup(p->scope.tree, path, &p->scope.a->lookup, &at))
+        return false;
+    if (at.position == OC_AT_ARRAY && at.node->kind == OC_ARRAY_OF && !at.in_array)
+        return oc_stage_set(p, path, at.node->element);
+    return oc_stage_plain_path(p, path);
+}
+
+static bool unwind(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem parts[3] = {0};
+    oc_str index;
+    (void)frame;
+    if (e->type == OC_STRING)
+        return unwind_path(p, e);
+    if (!oc_stage_options(p, e, "path includeArrayIndex preserveNullAndEmptyArrays", parts))
+        return false;
+    if (!parts[0].start)
+        return oc_fail_stage(p, NULL, NULL, "needs a path");
+    return unwind_path(p, &parts[0]) &&
+           (!parts[1].start || (oc_stage_string(p, &parts[1], &index) && oc_stage_set(p, index, &oc_plain_node)));
+}
+
+/* ---- $redact ---- */
+
+/* Every object below a node, each once. */
+typedef struct levels {
+    oc_analysis *a;
+    oc_levels found;
+    size_t cap;
+} levels;
+
+enum { MOST_LEVELS = 1000 };
+
+static bool collect(levels *l, const oc_node *node);
+
+static bool collect_table(levels *l, const oc_name_table *table) {
+    for (size_t i = 0; table->slots && i <= table->mask; i++)
+        if (table->slots[i].name.s && !collect(l, table->slots[i].value))
+            return false;
+    return true;
+}
+
+static bool add_level(levels *l, const oc_node *node) {
+    if (l->found.count == l->cap)
+        return oc_fail(l->a->error, OC_TOO_COMPLEX, NULL, "$redact", "return $$KEEP or $$PRUNE only",
+                       "$redact with $$DESCEND is not possible over more than %d objects with encrypted fields",
+                       MOST_LEVELS);
+    l->found.nodes[l->found.count++] = node;
+    return true;
+}
+
+/* What lies below, in whatever way a node may hold it. */
+static bool collect_below(levels *l, const oc_node *node) {
+    for (size_t i = 0; i < node->pattern_count; i++)
+        if (!collect(l, node->patterns[i].node))
+            return false;
+    for (size_t i = 0; i < node->part_count; i++)
+        if (!collect_below(l, node->parts[i]))
+            return false;
+    return collect_table(l, &node->children) && (!node->rest || collect(l, node->rest)) &&
+           (!node->base || collect_below(l, node->base));
+}
+
+static bool collect(levels *l, const oc_node *node) {
+    while (node->kind == OC_ARRAY_OF)
+        node = node->element;
+    if (node->kind != OC_ABOVE)
+        return true;
+    if (node->either)
+        return add_level(l, node) && collect_below(l, node->either->one) && collect_below(l, node->either->other);
+    return add_level(l, node) && collect_below(l, node);
+}
+
+static bool mentions_descend(const oc_elem *e) {
+    if (e->type == OC_STRING)
+        return oc_str_is(oc_elem_str(e), "$$DESCEND");
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (mentions_descend(&member))
+            return true;
+    return false;
+}
+
+static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    static const char *const results[] = {"DESCEND", "PRUNE", "KEEP"};
+    oc_variable variables[3];
+    levels l = {.a = p->scope.a, .cap = MOST_LEVELS};
+    oc_scope scope = p->scope;
+    for (size_t i = 0; i < 3; i++) {
+        variables[i] = (oc_variable){scope.variables, {results[i], strlen(results[i])}};
+        scope.variables = &variables[i];
+    }
+    if (mentions_descend(e)) {
+        l.found.nodes = oc_arena_alloc(p->scope.a->arena, MOST_LEVELS * sizeof *l.found.nodes);
+        if (!l.found.nodes)
+            return oc_no_memory(p->scope.a);
+        if (!collect(&l, p->scope.tree))
+            return false;
+        scope.levels = &l.found;
+    }
+    return oc_condition(&scope, frame, e, p->scope.place);
+}
+
+/* ---- sources ---- */
+
+static bool documents(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    p->scope.tree = &oc_plain_node;
+    return oc_expect_plain(&p->scope, frame, e, p->scope.place);
+}
+
+/* Facts about the collection. */
+static bool facts(oc_pipeline *p, const oc_elem *e, const char *options) {
+    oc_elem parts[4] = {0};
+    p->scope.tree = &oc_plain_node;
+    return oc_stage_options(p, e, options, parts);
+}
+
+static bool coll_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return facts(p, e, "latencyStats storageStats count queryExecStats");
+}
+
+static bool index_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return facts(p, e, "");
+}
+
+static bool search_indexes(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    (void)frame;
+    return facts(p, e, "id name");
+}
+
+/* Its documents hold those of the collection, and parts of them under other names. */
+static bool change_stream(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem parts[7] = {0};
+    oc_lookup *lookup = &p->scope.a->lookup;
+    (void)frame;
+    if (!oc_stage_options(p, e,
+                          "fullDocument fullDocumentBeforeChange resumeAfter startAfter startAtOperationTime "
+                          "showExpandedEvents allChangesForCluster",
+                          parts))
+        return false;
+    if (parts[6].start)
+        return oc_fail_stage(p, NULL, NULL, "can watch the collection only");
+    const oc_node *id = oc_node_child(p->scope.tree, (oc_str){"_id", 3}, lookup);
+    const oc_node *unknown = oc_derive_unknown(p->scope.place, lookup);
+    if (!id || !unknown)
+        return false;
+    const oc_name_entry fields[] = {{.name = {"fullDocument", 12}, .value = p->scope.tree},
+                                    {.name = {"fullDocumentBeforeChange", 24}, .value = p->scope.tree},
+                                    {.name = {"updateDescription", 17}, .value = unknown},
+                                    {.name = {"documentKey", 11}, .value = id->kind == OC_PLAIN ? id : unknown}};
+    p->scope.tree = oc_derive_over(&oc_plain_node, fields, sizeof fields / sizeof fields[0], lookup);
+    return p->scope.tree != NULL;
+}
+
+/* ---- the table ---- */
+
+#define ANYWHERE OC_STAGE_ANYWHERE
+#define FIRST    OC_STAGE_FIRST
+#define LAST     OC_STAGE_LAST
+#define REFUSED  OC_STAGE_REFUSED, false, NULL, NULL
+
+static const oc_stage stages[] = {
+    /* clang-format off */
+    /* name                 place     in updates  analyze  refer */
+    {"$addFields",           ANYWHERE, true,  oc_stage_add_fields,   NULL},
+    {"$bucket",              ANYWHERE, false, oc_stage_bucket,       NULL},
+    {"$bucketAuto",          ANYWHERE, false, oc_stage_bucket_auto,  NULL},
+    {"$changeStream",        FIRST,    false, change_stream,         NULL},
+    {"$changeStreamSplitLargeEvent", REFUSED},
+    {"$collStats",           FIRST,    false, coll_stats,          NULL},
+    {"$count",               ANYWHERE, false, count,                 NULL},
+    {"$currentOp",           REFUSED},
+    {"$densify",             ANYWHERE, false, oc_stage_densify,      NULL},
+    {"$documents",           FIRST,    false, documents,             NULL},
+    {"$facet",               ANYWHERE, false, oc_stage_facet,        oc_refer_facet},
+    {"$fill",                ANYWHERE, false, oc_stage_fill,         NULL},
+    {"$geoNear",             FIRST,    false, geo_near,              NULL},
+    {"$graphLookup",         ANYWHERE, false, oc_stage_graph_lookup, oc_refer_graph_lookup},
+    {"$group",               ANYWHERE, false, oc_stage_group,        NULL},
+    {"$indexStats",          FIRST,    false, index_stats,          NULL},
+    {"$limit",               ANYWHERE, false, unchanged,             NULL},
+    {"$listClusterCatalog",  REFUSED},
+    {"$listLocalSessions",   REFUSED},
+    {"$listSampledQueries",  REFUSED},
+    {"$listSearchIndexes",   FIRST,    false, search_indexes,          NULL},
+    {"$listSessions",        REFUSED},
+    {"$lookup",              ANYWHERE, false, oc_stage_lookup,       oc_refer_lookup},
+    {"$match",               ANYWHERE, false, match,                 NULL},
+    {"$merge",               LAST,     false, oc_stage_merge,        oc_refer_target},
+    {"$out",                 LAST,     false, oc_stage_out,          oc_refer_target},
+    {"$planCacheStats",      REFUSED},
+    {"$project",             ANYWHERE, true,  oc_stage_project,      NULL},
+    {"$querySettings",       REFUSED},
+    {"$queryStats",          REFUSED},
+    {"$rankFusion",          FIRST,    false, oc_stage_rank_fusion,  oc_refer_rank_fusion},
+    {"$redact",              ANYWHERE, false, redact,                NULL},
+    {"$replaceRoot",         ANYWHERE, true,  oc_stage_replace_root, NULL},
+    {"$replaceWith",         ANYWHERE, true,  oc_stage_replace_with, NULL},
+    {"$sample",              ANYWHERE, false, sample,                NULL},
+    {"$score",               REFUSED},
+    {"$scoreFusion",         FIRST,    false, oc_stage_rank_fusion,  oc_refer_rank_fusion},
+    {"$search",              FIRST,    false, oc_stage_search,       NULL},
+    {"$searchMeta",          FIRST,    false, oc_stage_search_meta,  NULL},
+    {"$set",                 ANYWHERE, true,  oc_stage_add_fields,   NULL},
+    {"$setWindowFields",     ANYWHERE, false, oc_stage_set_window_fields, NULL},
+    {"$shardedDataDistribution", REFUSED},
+    {"$skip",                ANYWHERE, false, unchanged,             NULL},
+    {"$sort",                ANYWHERE, false, sort,                  NULL},
+    {"$sortByCount",         ANYWHERE, false, oc_stage_sort_by_count, NULL},
+    {"$unionWith",           ANYWHERE, false, oc_stage_union_with,   oc_refer_lookup},
+    {"$unset",               ANYWHERE, true,  oc_stage_unset,        NULL},
+    {"$unwind",              ANYWHERE, false, unwind,                NULL},
+    {"$vectorSearch",        FIRST,    false, oc_stage_vector_search, NULL},
+    /* clang-format on */
+};
+
+const oc_stage *oc_stages(size_t *n) {
+    *n = sizeof stages / sizeof stages[0];
+    return stages;
+}

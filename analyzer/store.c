@@ -1,0 +1,176 @@
+/* What a pipeline update may store: at every path that the collection encrypts, nothing, the field unchanged, or a
+ * constant, which is marked; and ciphertext nowhere else. */
+
+#include "document.h"
+#include "reshape.h"
+
+/* ---- constants and copies ---- */
+
+/* The document of a literal, with the frames around it. */
+static bool store_object(oc_pipeline *p, const oc_literal *l, const oc_node *target, const oc_marking *how) {
+    oc_analysis *a = p->scope.a;
+    bool wrapped = l->place.start != l->value.start;
+    oc_frame *outer = wrapped ? oc_inner_frame(a, l->frame, &l->place) : l->frame;
+    oc_frame *inner = outer ? oc_inner_frame(a, outer, &l->value) : NULL;
+    return inner ? oc_document(a, inner, target, how) : oc_no_memory(a);
+}
+
+static bool store_literal(oc_pipeline *p, const oc_literal *l, const oc_node *target, const oc_path *path) {
+    oc_marking how = {.use = OC_USE_SET, .path = path, .op = p->scope.place};
+    char name[256] = "";
+    switch (target->kind) {
+    case OC_PLAIN: return true;
+    case OC_CONFLICT: return oc_fail_conflict(p->scope.a->error, path);
+    case OC_ENCRYPTED:
+        if (l->place.start != l->value.start)
+            how.wrapper = &l->place;
+        return oc_mark(p->scope.a, l->frame, &l->value, target->meta, &how);
+    case OC_ABOVE:
+        if (l->value.type == OC_DOCUMENT)
+            return store_object(p, l, target, &how);
+        oc_path_append(name, sizeof name, path);
+        return l->value.type != OC_ARRAY || oc_fail(p->scope.a->error, OC_ARRAY_ABOVE, path, p->scope.place,
+                                                    "encrypted fields cannot be inside arrays",
+                                                    "An array at path '%s' would violate the schema", name);
+    case OC_ARRAY_OF:
+    case OC_UNKNOWN: break;
+    }
+    return true;
+}
+
+static bool is_copy(const oc_node *node, const oc_node *target) {
+    return node == target ||
+           (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
+}
+
+/* An object that an expression has built: its own fields and no others. */
+static bool is_built(const oc_node *node) {
+    return (node->kind == OC_PLAIN || node->kind == OC_ABOVE) && node->rest == &oc_absent_node && !node->base &&
+           node != &oc_absent_node;
+}
+
+static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path);
+
+static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path) {
+    const oc_name_table *table = &node->children;
+    oc_lookup *lookup = &p->scope.a->lookup;
+    oc_name_entry *entries = oc_arena_alloc(lookup->arena, (table->count + 1) * sizeof *entries);
+    size_t n = 0;
+    if (!entries) {
+        oc_no_memory(p->scope.a);
+        return NULL;
+    }
+    for (size_t i = 0; table->slots && i <= table->mask; i++) {
+        const oc_name_entry *slot = &table->slots[i];
+        if (!slot->name.s)
+            continue;
+        const oc_node *below = oc_node_child(target, slot->name, lookup);
+        const oc_node *stored = below ? store_one(p, slot->value, below, &(oc_path){path, slot->name}) : NULL;
+        if (!stored)
+            return NULL;
+        entries[n++] = (oc_name_entry){.name = slot->name, .value = stored};
+    }
+    return oc_derive_object(entries, n, lookup);
+}
+
+/* The node that is stored for one result; `target` itself if it is safe there. */
+static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path) {
+    bool constant = node->kind == OC_PLAIN && node->literal;
+    if (node == &oc_absent_node)
+        return node;
+    if (is_copy(node, target))
+        return target;
+    for (const oc_literal *l = constant ? node->literal : NULL; l; l = l->next)
+        if (!store_literal(p, l, target, path))
+            return NULL;
+    if (constant)
+        return target->kind == OC_PLAIN ? &oc_plain_node : target;
+    return is_built(node) && target->kind == OC_ABOVE ? store_fields(p, node, target, path) : node;
+}
+
+const oc_node *oc_store(oc_pipeline *p, const oc_results *results, const oc_node *target, const oc_path *path) {
+    const oc_node *node = &oc_absent_node;
+    for (size_t i = 0; node && i < results->count; i++) {
+        const oc_node *one = store_one(p, results->items[i].node, target, path);
+        node = one ? oc_derive_either(node, one, p->scope.place, &p->scope.a->lookup) : NULL;
+    }
+    return node;
+}
+
+/* ---- agreement ---- */
+
+static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path);
+
+static bool fail(const oc_pipeline *p, const oc_path *path, const oc_node *target) {
+    return oc_fail(p->scope.a->error, OC_PIPELINE_UPDATE, path, "update",
+                   "set encrypted fields to constants, copy fields that are encrypted alike, or remove them",
+                   target->kind == OC_PLAIN
+                       ? "A pipeline update cannot store an encrypted value in an unencrypted field"
+                       : "A pipeline update cannot store a computed value in an encrypted field");
+}
+
+static bool agree_child(const oc_pipeline *p, const oc_node *target, const oc_node *node, oc_str name,
+                        const oc_path *path) {
+    const oc_node *wanted = oc_node_child(target, name, &p->scope.a->lookup);
+    const oc_node *child = wanted ? oc_node_child_of_set(node, name, &p->scope.a->lookup) : NULL;
+    return child && agree(p, wanted, child, &(oc_path){path, name});
+}
+
+static bool agree_names(const oc_pipeline *p, const oc_name_table *table, const oc_node *target, const oc_node *node,
+                        const oc_path *path) {
+    for (size_t i = 0; table->slots && i <= table->mask; i++)
+        if (table->slots[i].name.s && !agree_child(p, target, node, table->slots[i].name, path))
+            return false;
+    return true;
+}
+
+/* Whether the names that matter below a node can be listed: those in its table, and no others. */
+static bool is_listed(const oc_node *node) {
+    bool either = node->kind == OC_ABOVE && node->either;
+    return !node->part_count && !node->pattern_count && !either && (!node->rest || node->rest->kind == OC_PLAIN);
+}
+
+/* What remains when the names that stages have written are done: the same tree, nothing, or another document whose
+ * names are compared one by one. */
+static bool agree_bottom(const oc_pipeline *p, const oc_node *target, const oc_node *bottom, const oc_node *node,
+                         const oc_path *path) {
+    if (bottom == target || bottom->rest == &oc_absent_node)
+        return true;
+    if (!is_listed(target) || !is_listed(bottom))
+        return fail(p, path, target);
+    return agree_names(p, &target->children, target, node, path);
+}
+
+static bool agree_object(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
+    const oc_node *at = node;
+    for (;; at = at->base) {
+        if (at == target)
+            return true;
+        if (!agree_names(p, &at->children, target, node, path))
+            return false;
+        if (!at->base)
+            return agree_bottom(p, target, at, node, path);
+    }
+}
+
+static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
+    if (node == &oc_absent_node || is_copy(node, target))
+        return true;
+    if (node->kind == OC_ABOVE && node->either)
+        return agree(p, target, node->either->one, path) && agree(p, target, node->either->other, path);
+    switch (target->kind) {
+    case OC_PLAIN: return node->kind == OC_PLAIN || fail(p, path, target);
+    case OC_ABOVE:
+        return node->kind == OC_PLAIN || node->kind == OC_ABOVE ? agree_object(p, target, node, path)
+                                                                : fail(p, path, target);
+    case OC_CONFLICT: return oc_fail_conflict(p->scope.a->error, path);
+    case OC_ENCRYPTED:
+    case OC_ARRAY_OF:
+    case OC_UNKNOWN: break;
+    }
+    return fail(p, path, target);
+}
+
+bool oc_check_stored(const oc_pipeline *p) {
+    return agree(p, p->stored, p->scope.tree, NULL);
+}
