@@ -1,9 +1,9 @@
 #ifndef SOUNDNESS_EVAL_H
 #define SOUNDNESS_EVAL_H
 
-/* A small reference evaluator: what a server would answer. Not fast, and only for what the generators make; for anything
- * else it says that it does not know. Where a server's order is unspecified, ours is that of the input, so that two
- * evaluations of commands that mean the same give the same documents in the same order. */
+/* A small reference evaluator: what a server would answer. Not fast, and only for what the generators make; for
+ * anything else it says that it does not know. Where a server's order is unspecified, ours is that of the input, so
+ * that two evaluations of commands that mean the same give the same documents in the same order. */
 
 #include "model.h"
 

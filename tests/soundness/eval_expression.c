@@ -62,21 +62,21 @@ static const value *in(eval *e, const value *operands, const value *doc) {
     return boolean(e, false);
 }
 
-static const value *and(eval *e, const value *operands, const value *doc) {
+static const value * and (eval * e, const value *operands, const value *doc) {
     bool all = true;
     for (unsigned i = 0; operand(operands, i); i++)
         all &= eval_truth(nth(e, operands, i, doc));
     return boolean(e, all);
 }
 
-static const value *or(eval *e, const value *operands, const value *doc) {
+static const value * or (eval * e, const value *operands, const value *doc) {
     bool any = false;
     for (unsigned i = 0; operand(operands, i); i++)
         any |= eval_truth(nth(e, operands, i, doc));
     return boolean(e, any);
 }
 
-static const value *not(eval *e, const value *operands, const value *doc) {
+static const value * not(eval * e, const value *operands, const value *doc) {
     return boolean(e, !eval_truth(nth(e, operands, 0, doc)));
 }
 
@@ -164,9 +164,9 @@ static const struct {
     const char *op;
     rule *rule;
 } table[] = {
-    {"$eq", comparison},      {"$ne", comparison},  {"$gt", comparison}, {"$gte", comparison}, {"$lt", comparison},
-    {"$lte", comparison},     {"$in", in},          {"$and", and},       {"$or", or},          {"$not", not},
-    {"$cond", cond},          {"$switch", switch_}, {"$ifNull", if_null}, {"$let", let},       {"$add", arithmetic},
+    {"$eq", comparison},       {"$ne", comparison},  {"$gt", comparison},  {"$gte", comparison}, {"$lt", comparison},
+    {"$lte", comparison},      {"$in", in},          {"$and", and},        {"$or", or },         {"$not", not },
+    {"$cond", cond},           {"$switch", switch_}, {"$ifNull", if_null}, {"$let", let},        {"$add", arithmetic},
     {"$subtract", arithmetic}, {"$concat", concat},
 };
 

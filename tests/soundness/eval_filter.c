@@ -25,7 +25,8 @@ static bool is_index(const char *name) {
 
 static bool any_at(eval *e, const value *v, const char *path, const value *operand, test *holds, bool elements);
 
-static bool any_in_array(eval *e, const value *array, const char *path, const value *operand, test *holds, bool elements) {
+static bool any_in_array(eval *e, const value *array, const char *path, const value *operand, test *holds,
+                         bool elements) {
     const char *rest, *name = eval_head(e, path, &rest);
     const value *indexed = is_index(name) ? value_get(array, name) : NULL;
     if (indexed && (rest ? value_is_container(indexed) && any_at(e, indexed, rest, operand, holds, elements)
@@ -181,10 +182,18 @@ static const struct {
     test *holds;
     bool elements, negated;
 } table[] = {
-    {"$eq", equals, true, false},           {"$ne", equals, true, true},          {"$in", in_list, true, false},
-    {"$nin", in_list, true, true},          {"$gt", greater, true, false},        {"$gte", greater_equal, true, false},
-    {"$lt", less, true, false},             {"$lte", less_equal, true, false},    {"$type", has_type, true, false},
-    {"$size", has_size, false, false},      {"$regex", matches_regex, true, false}, {"$bitsAllSet", has_bits, true, false},
+    {"$eq", equals, true, false},
+    {"$ne", equals, true, true},
+    {"$in", in_list, true, false},
+    {"$nin", in_list, true, true},
+    {"$gt", greater, true, false},
+    {"$gte", greater_equal, true, false},
+    {"$lt", less, true, false},
+    {"$lte", less_equal, true, false},
+    {"$type", has_type, true, false},
+    {"$size", has_size, false, false},
+    {"$regex", matches_regex, true, false},
+    {"$bitsAllSet", has_bits, true, false},
     {"$elemMatch", element_matches, false, false},
 };
 

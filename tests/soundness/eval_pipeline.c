@@ -3,7 +3,7 @@
 #include "eval.h"
 
 static bool is_flag(const value *v) {
-    return value_is_number(v) || v->type == T_BOOL;
+    return value_is_number(v) || v->type == T_DECIMAL || v->type == T_BOOL;
 }
 
 static bool is_nested(const value *v) {
@@ -366,8 +366,8 @@ static const value *joined(eval *e, const value *operand, const value *doc, cons
         const value *v = eval_path(e, doc, value_chars(local));
         if (v && v->type == T_REGEX)
             e->unknown = true;
-        const value *test = v && v->type == T_ARRAY ? value_one(e->p, "$in", v)
-                                                    : value_one(e->p, "$eq", v ? v : value_null(e->p));
+        const value *test =
+            v && v->type == T_ARRAY ? value_one(e->p, "$in", v) : value_one(e->p, "$eq", v ? v : value_null(e->p));
         others = match(e, value_one(e->p, value_chars(there), test), others);
     }
     return pipeline ? eval_pipeline(e, pipeline, others) : others;
@@ -409,11 +409,24 @@ static stage *stage_of(const char *name) {
         const char *name;
         stage *stage;
     } table[] = {
-        {"$match", match},   {"$project", project},      {"$addFields", set},      {"$set", set},
-        {"$unset", unset},   {"$group", group},          {"$sort", eval_sort},     {"$limit", limit},
-        {"$skip", skip},     {"$unwind", unwind},        {"$count", count},        {"$sortByCount", sort_by_count},
-        {"$redact", redact}, {"$replaceWith", replace_with}, {"$replaceRoot", replace_root}, {"$lookup", lookup},
-        {"$facet", facet},   {"$unionWith", union_with},
+        {"$match", match},
+        {"$project", project},
+        {"$addFields", set},
+        {"$set", set},
+        {"$unset", unset},
+        {"$group", group},
+        {"$sort", eval_sort},
+        {"$limit", limit},
+        {"$skip", skip},
+        {"$unwind", unwind},
+        {"$count", count},
+        {"$sortByCount", sort_by_count},
+        {"$redact", redact},
+        {"$replaceWith", replace_with},
+        {"$replaceRoot", replace_root},
+        {"$lookup", lookup},
+        {"$facet", facet},
+        {"$unionWith", union_with},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].name, name) == 0)

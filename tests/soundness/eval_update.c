@@ -11,8 +11,8 @@ static bool path_meets(const value *update, const value *op, const char *path, c
     for (const value *m = op->first; m; m = m->next) {
         if (m != self && on_one_way(m->name, path))
             return true;
-        if (strcmp(op->name, "$rename") == 0 && m->type == T_STRING &&
-            on_one_way(value_chars(m), path) && path != value_chars(m))
+        if (strcmp(op->name, "$rename") == 0 && m->type == T_STRING && on_one_way(value_chars(m), path) &&
+            path != value_chars(m))
             return true;
     }
     (void)update;
@@ -147,8 +147,17 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$set", set}, {"$unset", unset}, {"$rename", rename_}, {"$inc", inc},   {"$mul", mul},          {"$min", min},
-        {"$max", max}, {"$push", push},   {"$pull", pull},      {"$pullAll", pull_all}, {"$addToSet", add_to_set},
+        {"$set", set},
+        {"$unset", unset},
+        {"$rename", rename_},
+        {"$inc", inc},
+        {"$mul", mul},
+        {"$min", min},
+        {"$max", max},
+        {"$push", push},
+        {"$pull", pull},
+        {"$pullAll", pull_all},
+        {"$addToSet", add_to_set},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)

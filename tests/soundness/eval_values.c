@@ -4,39 +4,25 @@
 
 static int order_of_type(const value *v) {
     switch (v->type) {
-    case T_MINKEY:
-        return 0;
+    case T_MINKEY: return 0;
     case T_UNDEFINED:
-    case T_NULL:
-        return 2;
+    case T_NULL: return 2;
     case T_INT:
     case T_LONG:
     case T_DOUBLE:
-    case T_DECIMAL:
-        return 3;
+    case T_DECIMAL: return 3;
     case T_STRING:
-    case T_SYMBOL:
-        return 4;
-    case T_DOC:
-        return 5;
-    case T_ARRAY:
-        return 6;
-    case T_BINARY:
-        return 7;
-    case T_OID:
-        return 8;
-    case T_BOOL:
-        return 9;
-    case T_DATE:
-        return 10;
-    case T_TIMESTAMP:
-        return 11;
-    case T_REGEX:
-        return 12;
-    case T_CODE:
-        return 13;
-    default:
-        return 20;
+    case T_SYMBOL: return 4;
+    case T_DOC: return 5;
+    case T_ARRAY: return 6;
+    case T_BINARY: return 7;
+    case T_OID: return 8;
+    case T_BOOL: return 9;
+    case T_DATE: return 10;
+    case T_TIMESTAMP: return 11;
+    case T_REGEX: return 12;
+    case T_CODE: return 13;
+    default: return 20;
     }
 }
 
@@ -86,20 +72,14 @@ int eval_compare(const value *a, const value *b) {
     if (c)
         return c;
     switch (order_of_type(a)) {
-    case 2:
-        return 0;
-    case 3:
-        return sign(number(a) - number(b));
-    case 4:
-        return compare_chars(a, b);
+    case 2: return 0;
+    case 3: return sign(number(a) - number(b));
+    case 4: return compare_chars(a, b);
     case 5:
-    case 6:
-        return compare_members(a, b);
+    case 6: return compare_members(a, b);
     case 10:
-    case 11:
-        return compare_integers(a, b);
-    default:
-        return compare_bytes(a, b);
+    case 11: return compare_integers(a, b);
+    default: return compare_bytes(a, b);
     }
 }
 

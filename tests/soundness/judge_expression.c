@@ -101,9 +101,9 @@ static void compare_with(judge *j, const outcome *list, const metadata *meta) {
     for (const outcome *e = list; e; e = e->next) {
         if (e->kind == LITERAL)
             judge_compared(j, e->o, e->r, meta);
-        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e)))
+        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e) && e->node->kind != N_ABSENT))
             judge_refuse(j, "an encrypted field is compared with something computed or plain");
-        else if (e->kind == FIELD && !metadata_equal(e->node->meta, meta))
+        else if (is_encrypted(e) && !metadata_equal(e->node->meta, meta))
             judge_refuse(j, "encrypted fields with different metadata are compared");
     }
 }

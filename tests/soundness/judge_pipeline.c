@@ -23,11 +23,11 @@ static const char *join_path(judge *j, const char *prefix, const char *name) {
 }
 
 static bool is_flag(const value *v) {
-    return value_is_number(v) || v->type == T_BOOL;
+    return value_is_number(v) || v->type == T_DECIMAL || v->type == T_BOOL;
 }
 
 static bool is_true(const value *v) {
-    return v->type == T_BOOL ? v->bytes[0] : value_number(v) != 0;
+    return v->type == T_BOOL || v->type == T_DECIMAL ? v->bytes[0] : value_number(v) != 0;
 }
 
 static bool is_nested(const value *v) {
@@ -506,7 +506,8 @@ static void agree_names(judge *j, const node *end, const node *schema, const nod
     for (unsigned i = 0; i < names->base.n; i++) {
         for (const member *e = names->base.set[i]->members; e; e = e->next)
             agree(j, node_child(j->p, end, e->name), node_child(j->p, schema, e->name), e->name);
-        if ((names->base.set[i]->patterns || names->base.set[i]->rest) && !node_same_base(end, schema) && end->base.n)
+        if ((names->base.set[i]->patterns || names->base.set[i]->rest) && !node_same_base(end, schema) &&
+            (end->base.n || end->either))
             judge_refuse(j, "an object with open names was exchanged");
     }
 }

@@ -50,7 +50,7 @@ static void report_failure(run *r, const world *w, const value *command, uint64_
 }
 
 static void report_strict(run *r, const world *w, const value *command, const trial *t) {
-    if (!r->show_strict || r->strict_reports++ >= MAX_REPORTS)
+    if (!r->show_strict || r->strict_reports++ >= 200)
         return;
     report_case(stdout, w, command, pool_text(&r->bench.pool, "too strict? %s", t->too_strict));
 }

@@ -122,7 +122,7 @@ static model *object(maker *m, unsigned depth) {
             if (!has_member(made, always_plain[i]))
                 add_member(m, made, always_plain[i], plain(m));
         made->rest = leaf_or_object(m, depth);
-        made->encrypts = true;
+        made->encrypts |= made->rest->encrypts;
     }
     return made;
 }

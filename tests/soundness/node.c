@@ -46,15 +46,15 @@ const node *node_array(pool *p, const node *element, bool looked_up) {
 }
 
 const node *node_child(pool *p, const node *n, const char *name) {
-    if (n->kind == N_UNKNOWN || n->kind == N_CONFLICT)
+    if (n->kind == N_UNKNOWN || n->kind == N_CONFLICT || n->kind == N_ABSENT)
         return n;
     if (n->kind != N_OBJECT)
         return &plain_node;
     for (const field *f = n->fields; f; f = f->next)
         if (strcmp(f->name, name) == 0)
             return f->node;
-    if (n->other_unknown)
-        return &unknown_node;
+    if (n->either)
+        return node_merge(p, node_child(p, n->either, name), node_child(p, n->or, name));
     position child = position_child(&n->base, name);
     return n->base.n ? of_position(p, &child, n->origin) : &absent_node;
 }
@@ -84,27 +84,24 @@ spot node_find(pool *p, const node *n, const char *path) {
     return s;
 }
 
-static bool base_holds(pool *p, const node *n) {
-    for (unsigned i = 0; i < n->base.n; i++) {
-        const model *m = n->base.set[i];
+/* Whether any name that `of` knows leads to something encrypted in `n`. */
+static bool names_hold(pool *p, const node *n, const node *of) {
+    for (const field *f = of->fields; f; f = f->next)
+        if (node_holds(p, node_child(p, n, f->name)))
+            return true;
+    for (unsigned i = 0; i < of->base.n; i++) {
+        const model *m = of->base.set[i];
         if (m->patterns || m->rest)
             return true;
         for (const member *e = m->members; e; e = e->next)
             if (e->model->encrypts && node_holds(p, node_child(p, n, e->name)))
                 return true;
     }
-    return false;
+    return of->either && (names_hold(p, n, of->either) || names_hold(p, n, of->or));
 }
 
 bool node_holds(pool *p, const node *n) {
-    if (n->kind != N_OBJECT)
-        return !node_usable(n);
-    if (n->other_unknown || base_holds(p, n))
-        return true;
-    for (const field *f = n->fields; f; f = f->next)
-        if (node_child(p, n, f->name) == f->node && node_holds(p, f->node))
-            return true;
-    return false;
+    return n->kind == N_OBJECT ? names_hold(p, n, n) : !node_usable(n);
 }
 
 bool node_usable(const node *n) {
@@ -161,7 +158,7 @@ const node *node_include(pool *p, const node *into, const node *from, const char
 }
 
 bool node_same_base(const node *a, const node *b) {
-    if (a->base.n != b->base.n || a->other_unknown != b->other_unknown)
+    if (a->base.n != b->base.n || a->either != b->either || a->or != b->or)
         return false;
     for (unsigned i = 0; i < a->base.n; i++)
         if (a->base.set[i] != b->base.set[i])
@@ -169,47 +166,22 @@ bool node_same_base(const node *a, const node *b) {
     return true;
 }
 
-static bool is_open(const node *n) {
-    bool open = n->other_unknown;
-    for (unsigned i = 0; i < n->base.n; i++)
-        open |= n->base.set[i]->patterns || n->base.set[i]->rest;
-    return open;
-}
-
-static const node *merge_names(pool *p, const node *into, const node *a, const node *b, const node *names) {
-    for (const field *f = names->fields; f; f = f->next)
-        into = with_field(p, into, f->name, node_merge(p, node_child(p, a, f->name), node_child(p, b, f->name)));
-    for (unsigned i = 0; i < names->base.n; i++)
-        for (const member *e = names->base.set[i]->members; e; e = e->next)
-            into = with_field(p, into, e->name, node_merge(p, node_child(p, a, e->name), node_child(p, b, e->name)));
-    return into;
-}
-
-static const node *merge_objects(pool *p, const node *a, const node *b) {
-    node *merged = make(p, N_OBJECT);
-    if (node_same_base(a, b)) {
-        *merged = *a;
-        merged->fields = NULL;
-        if (!a->fields && !b->fields)
-            return a;
-    } else {
-        merged->other_unknown = is_open(a) || is_open(b);
-    }
-    return merge_names(p, merge_names(p, merged, a, b, a), a, b, b);
-}
-
 const node *node_merge(pool *p, const node *a, const node *b) {
     if (a == b || b->kind == N_ABSENT)
         return a;
     if (a->kind == N_ABSENT)
         return b;
-    if (a->kind == N_OBJECT && b->kind == N_OBJECT)
-        return merge_objects(p, a, b);
     if (!node_holds(p, a) && !node_holds(p, b))
         return &plain_node;
     if (a->kind == N_ENCRYPTED && b->kind == N_ENCRYPTED && metadata_equal(a->meta, b->meta))
         return a;
     if (a->kind == N_ARRAY && b->kind == N_ARRAY)
         return node_array(p, node_merge(p, a->element, b->element), a->looked_up && b->looked_up);
+    if ((a->kind == N_OBJECT || a->kind == N_PLAIN) && (b->kind == N_OBJECT || b->kind == N_PLAIN)) {
+        node *merged = make(p, N_OBJECT);
+        merged->either = a;
+        merged->or = b;
+        return merged;
+    }
     return &unknown_node;
 }

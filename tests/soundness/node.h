@@ -18,13 +18,13 @@ typedef enum node_kind {
 
 typedef struct node {
     node_kind kind;
-    bool looked_up;           /* an array that $lookup made */
-    bool other_unknown;       /* an object's names that no field names and no schema */
-    const metadata *meta;     /* of N_ENCRYPTED */
-    const collection *origin; /* where the metadata was declared */
-    position base;            /* of N_OBJECT: what the schema says of other names */
-    const struct field *fields;
-    const struct node *element; /* of N_ARRAY */
+    bool looked_up;                   /* an array that $lookup made */
+    const metadata *meta;             /* of N_ENCRYPTED */
+    const collection *origin;         /* where the metadata was declared */
+    position base;                    /* of N_OBJECT: what the schema says of other names */
+    const struct field *fields;       /* written over the rest, the latest first */
+    const struct node *either, * or ; /* of N_OBJECT: documents of two kinds */
+    const struct node *element;       /* of N_ARRAY */
 } node;
 
 typedef struct field {
@@ -50,6 +50,7 @@ spot node_find(pool *p, const node *n, const char *path);
 bool node_holds(pool *p, const node *n);
 bool node_usable(const node *n); /* plain or absent */
 /* `child` written at the path. *below is set when that is below an encrypted node. */
+/* The two leave the names that no stage has written to the same schema. */
 bool node_same_base(const node *a, const node *b);
 const node *node_set(pool *p, const node *n, const char *path, const node *child, bool *below);
 /* What an inclusion of the path adds to `into`. */

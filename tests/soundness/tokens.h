@@ -2,8 +2,8 @@
 #define SOUNDNESS_TOKENS_H
 
 /* Stand-ins for ciphertext, so that commands can be evaluated as a server would that sees no plaintext. A token is a
- * BinData 6 with the algorithm as its first byte and a number. Deterministic: equal values under one key have one token.
- * Random: every value has a token of its own. */
+ * BinData 6 with the algorithm as its first byte and a number. Deterministic: equal values under one key have one
+ * token. Random: every value has a token of its own. */
 
 #include "model.h"
 
@@ -26,8 +26,8 @@ const value *tokens_in_document(vault *v, const value *doc, const collection *c)
 /* A marked command with its placeholders as tokens. */
 const value *tokens_for_placeholders(vault *v, const value *marked);
 const value *tokens_undone(const vault *v, const value *tokens);
-/* Where the document does not hold what the schema wants: plaintext, the wrong key, or a token at a plain path. NULL: it
- * does. */
+/* Where the document does not hold what the schema wants: plaintext, the wrong key, or a token at a plain path. NULL:
+ * it does. */
 const char *tokens_misplaced(const vault *v, const value *doc, const collection *c);
 
 #endif
