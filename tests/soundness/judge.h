@@ -17,12 +17,13 @@ typedef enum verdict {
 typedef struct judge {
     pool *p;
     const world *w;
-    const collection *c;  /* of the command */
-    bool encrypts;        /* some schema of the request encrypts something */
-    bool collated;        /* a non-simple collation is in force */
-    bool pipeline_marked; /* something in the command's pipeline was marked */
-    bool in_group;        /* constants are written {$const: v} then */
-    bool only_exists;     /* a validator or partial filter: nothing may be compared */
+    const collection *c;   /* of the command */
+    bool encrypts;         /* some schema of the request encrypts something */
+    bool collated;         /* a non-simple collation is in force */
+    bool pipeline_marked;  /* something in the command's pipeline was marked */
+    bool in_group;         /* constants are written {$const: v} then */
+    bool only_exists;      /* a validator or partial filter: nothing may be compared */
+    const node *stored_in; /* in the pipeline of an update: what the schema says of the documents */
     verdict verdict;
     const char *why;
 } judge;

@@ -22,13 +22,22 @@ static void set_collation(judge *j, const value *in) {
     j->collated = locale && locale->type == T_STRING && strcmp(value_chars(locale), "simple") != 0;
 }
 
-static bool mentions_name(const value *v, const char *name) {
-    if (!value_is_container(v))
-        return false;
-    for (const value *m = v->first; m; m = m->next)
-        if (is(m, name) || mentions_name(m, name))
+static bool gives_id_in_filter(const value *q) {
+    for (const value *m = q->first; m; m = m->next) {
+        if (is(m, "_id") && (!judge_is_operators(m) || value_get(m, "$eq")))
             return true;
+        for (const value *part = is(m, "$and") ? m->first : NULL; part; part = part->next)
+            if (gives_id_in_filter(part))
+                return true;
+    }
     return false;
+}
+
+static bool gives_id_in_update(const value *u) {
+    if (u->type == T_ARRAY)
+        return true; /* judged by what the pipeline makes */
+    const value *set = value_get(u, "$set"), *insert = value_get(u, "$setOnInsert");
+    return value_get(u, "_id") || (set && value_get(set, "_id")) || (insert && value_get(insert, "_id"));
 }
 
 static bool encrypts_id(judge *j) {
@@ -37,8 +46,8 @@ static bool encrypts_id(judge *j) {
 
 static void check_upsert(judge *j, const value *statement, const value *q, const value *u) {
     const value *upsert = value_get(statement, "upsert");
-    if (upsert && upsert->type == T_BOOL && upsert->bytes[0] && encrypts_id(j) && q && u && !mentions_name(q, "_id") &&
-        !mentions_name(u, "_id"))
+    if (upsert && upsert->type == T_BOOL && upsert->bytes[0] && encrypts_id(j) && q && u && !gives_id_in_filter(q) &&
+        !gives_id_in_update(u))
         judge_refuse(j, "an upsert without the encrypted _id");
 }
 

@@ -255,6 +255,8 @@ static const outcome *operator(judge *j, const value *o, const value *r, const n
 static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
     const node *made = &absent_node;
     bool below = false, holds = false;
+    if (!o->first)
+        return literal(j, o, r);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
         holds |= node_holds(j->p, child);

@@ -22,6 +22,52 @@ static const char *join_path(judge *j, const char *prefix, const char *name) {
     return *prefix ? pool_text(j->p, "%s.%s", prefix, name) : name;
 }
 
+/* A literal for the encrypted path: marked, unless a later stage overwrites it. */
+static const node *stored_literal(judge *j, const outcome *e, const node *there) {
+    if (e->r && !value_is_placeholder(e->r)) {
+        judge_same(j, e->o, e->r);
+        return &plain_node;
+    }
+    judge_stored(j, e->o, e->r, there->meta, NULL);
+    return there;
+}
+
+static const node *stored_outcome(judge *j, const outcome *e, const node *there) {
+    if (e->kind == FIELD)
+        return e->node;
+    if (e->kind == REMOVED)
+        return &absent_node;
+    if (e->kind == COMPUTED)
+        return &plain_node;
+    if (there->kind == N_ENCRYPTED)
+        return stored_literal(j, e, there);
+    if (there->kind == N_OBJECT && e->o->type == T_DOC) {
+        judge_document(j, e->o, e->r, there, SET, NULL);
+        return there;
+    }
+    judge_same(j, e->o, e->r);
+    return there->kind == N_OBJECT && e->o->type != T_ARRAY ? &absent_node : &plain_node;
+}
+
+static const node *stored(judge *j, const outcome *list, const node *there) {
+    const node *common = NULL;
+    for (const outcome *e = list; e; e = e->next) {
+        const node *n = stored_outcome(j, e, there);
+        common = common ? node_merge(j->p, common, n) : n;
+    }
+    return common ? common : &absent_node;
+}
+
+/* What a computed field holds; in an update, literals for encrypted paths are marked. */
+static const node *settle_at(judge *j, const outcome *list, const char *path) {
+    if (!j->stored_in)
+        return judge_settle(j, list);
+    spot there = node_find(j->p, j->stored_in, path);
+    if (there.below)
+        judge_refuse(j, "'%s' is written below an encrypted path", path);
+    return stored(j, list, there.node);
+}
+
 static bool is_flag(const value *v) {
     return value_is_number(v) || v->type == T_DECIMAL || v->type == T_BOOL;
 }
@@ -69,7 +115,7 @@ static void project_fields(judge *j, projection *to, const value *o, const value
         } else if (!is_flag(it.o)) {
             if (node_find(j->p, to->from, path).below)
                 judge_refuse(j, "'%s' is written below an encrypted path", path);
-            to->out = set(j, to->out, path, judge_settle(j, judge_expression(j, it.o, it.r, to->from)));
+            to->out = set(j, to->out, path, settle_at(j, judge_expression(j, it.o, it.r, to->from), path));
         } else {
             judge_same(j, it.o, it.r);
             bool below = false;
@@ -101,7 +147,7 @@ static const node *add_fields_to(judge *j, const value *o, const value *r, const
         if (is_nested(it.o))
             out = add_fields_to(j, it.o, it.r, at, out, path);
         else
-            out = set(j, out, path, judge_settle(j, judge_expression(j, it.o, it.r, at)));
+            out = set(j, out, path, settle_at(j, judge_expression(j, it.o, it.r, at), path));
     }
     return out;
 }
@@ -302,7 +348,7 @@ static const node *joined_spot(judge *j, const node *at, const value *path) {
 }
 
 static void check_join(judge *j, const node *a, const node *b) {
-    if (a->kind != N_ENCRYPTED && b->kind != N_ENCRYPTED)
+    if ((a->kind != N_ENCRYPTED && b->kind != N_ENCRYPTED) || a->kind == N_ABSENT || b->kind == N_ABSENT)
         return;
     if (a->kind != N_ENCRYPTED || b->kind != N_ENCRYPTED) {
         judge_refuse(j, "join of an encrypted and a plain field");
@@ -444,59 +490,7 @@ const node *judge_pipeline(judge *j, const value *o, const value *r, const node 
     return at;
 }
 
-/* Pipelines of updates: what arrives at the end is stored */
-
-/* A literal for the encrypted path: marked, unless a later stage overwrites it. */
-static const node *stored_literal(judge *j, const outcome *e, const node *there) {
-    if (e->r && !value_is_placeholder(e->r)) {
-        judge_same(j, e->o, e->r);
-        return &plain_node;
-    }
-    judge_stored(j, e->o, e->r, there->meta, NULL);
-    return there;
-}
-
-static const node *stored_outcome(judge *j, const outcome *e, const node *there) {
-    if (e->kind == FIELD)
-        return e->node;
-    if (e->kind == REMOVED)
-        return &absent_node;
-    if (e->kind == COMPUTED)
-        return &plain_node;
-    if (there->kind == N_ENCRYPTED)
-        return stored_literal(j, e, there);
-    if (there->kind == N_OBJECT && e->o->type == T_DOC) {
-        judge_document(j, e->o, e->r, there, SET, NULL);
-        return there;
-    }
-    judge_same(j, e->o, e->r);
-    return there->kind == N_OBJECT && e->o->type != T_ARRAY ? &absent_node : &plain_node;
-}
-
-static const node *stored(judge *j, const outcome *list, const node *there) {
-    const node *common = NULL;
-    for (const outcome *e = list; e; e = e->next) {
-        const node *n = stored_outcome(j, e, there);
-        common = common ? node_merge(j->p, common, n) : n;
-    }
-    return common ? common : &absent_node;
-}
-
-static const node *set_stored(judge *j, const value *o, const value *r, const node *at, const node *out,
-                              const node *schema, const char *prefix) {
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        const char *path = join_path(j, prefix, it.o->name);
-        if (is_nested(it.o)) {
-            out = set_stored(j, it.o, it.r, at, out, schema, path);
-            continue;
-        }
-        spot there = node_find(j->p, schema, path);
-        if (there.below)
-            judge_refuse(j, "'%s' is written below an encrypted path", path);
-        out = set(j, out, path, stored(j, judge_expression(j, it.o, it.r, at), there.node));
-    }
-    return out;
-}
+/* The end of an update: what arrives there is stored. */
 
 static void agree(judge *j, const node *end, const node *schema, const char *name);
 
@@ -533,17 +527,17 @@ static void agree(judge *j, const node *end, const node *schema, const char *nam
 }
 
 void judge_update_pipeline(judge *j, const value *o, const value *r, const node *schema) {
+    static const char *const allowed[] = {"$set", "$addFields", "$unset", "$project", "$replaceRoot", "$replaceWith"};
     const node *at = schema;
+    j->stored_in = schema;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        pairs stage = judge_pairs(j, it.o, it.r);
-        if (!judge_next(j, &stage))
-            return;
-        if (strcmp(stage.o->name, "$set") == 0 || strcmp(stage.o->name, "$addFields") == 0)
-            at = set_stored(j, stage.o, stage.r, at, at, schema, "");
-        else if (strcmp(stage.o->name, "$unset") == 0 || strcmp(stage.o->name, "$project") == 0)
-            at = judge_stage(j, it.o, it.r, at, false);
-        else
-            judge_refuse(j, "stage %s in an update", stage.o->name);
+        bool known = false;
+        for (size_t i = 0; it.o->first && i < sizeof allowed / sizeof *allowed; i++)
+            known |= strcmp(it.o->first->name, allowed[i]) == 0;
+        if (!known)
+            judge_refuse(j, "a stage that updates do not have");
+        at = judge_stage(j, it.o, it.r, at, false);
     }
+    j->stored_in = NULL;
     agree(j, at, schema, "");
 }

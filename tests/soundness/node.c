@@ -81,6 +81,8 @@ spot node_find(pool *p, const node *n, const char *path) {
         }
         s.node = node_child(p, s.node, name);
     }
+    if (s.node->kind == N_OBJECT && !node_holds(p, s.node))
+        s.node = &plain_node;
     return s;
 }
 
@@ -126,12 +128,10 @@ const node *node_set(pool *p, const node *n, const char *path, const node *child
         copy->element = node_set(p, n->element, path, child, below);
         return copy;
     }
-    if (n->kind == N_ENCRYPTED) {
+    if (n->kind == N_ENCRYPTED || n->kind == N_UNKNOWN || n->kind == N_CONFLICT) {
         *below = true;
         return n;
     }
-    if (n->kind == N_UNKNOWN || n->kind == N_CONFLICT)
-        return n;
     const char *name = component(p, path, &rest);
     if (rest)
         child = node_set(p, node_child(p, n, name), rest, child, below);

@@ -49,7 +49,7 @@ spot node_find(pool *p, const node *n, const char *path);
 /* Something in it is encrypted, or may be. */
 bool node_holds(pool *p, const node *n);
 bool node_usable(const node *n); /* plain or absent */
-/* `child` written at the path. *below is set when that is below an encrypted node. */
+/* `child` written at the path. *below is set when that is below an encrypted or unknown node. */
 /* The two leave the names that no stage has written to the same schema. */
 bool node_same_base(const node *a, const node *b);
 const node *node_set(pool *p, const node *n, const char *path, const node *child, bool *below);
