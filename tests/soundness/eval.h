@@ -11,8 +11,9 @@ typedef struct eval {
     pool *p;
     const value *documents; /* of the collection */
     const char *collection;
-    bool failed;  /* the server would give an error */
-    bool unknown; /* this evaluator cannot tell */
+    bool inserting; /* the update makes a new document */
+    bool failed;    /* the server would give an error */
+    bool unknown;   /* this evaluator cannot tell */
 } eval;
 
 /* BSON order, with numbers of all types as one; missing (NULL) comes first. */

@@ -37,15 +37,50 @@ static bool flag(const value *of, const char *name) {
     return v && eval_truth(v);
 }
 
-/* Everything that matches, or the first. An upsert that finds nothing is not followed. */
-static const value *updated(eval *e, const value *q, const value *u, bool multi, const value *docs) {
+/* What the equalities of a filter say of a new document. */
+static const value *from_equalities(eval *e, const value *q, const value *doc) {
+    for (const value *m = q ? q->first : NULL; m; m = m->next) {
+        bool operators = m->type == T_DOC && m->first && m->first->name[0] == '$';
+        const value *v = operators ? value_get(m, "$eq") : m;
+        for (const value *part = strcmp(m->name, "$and") == 0 ? m->first : NULL; part; part = part->next)
+            doc = from_equalities(e, part, doc);
+        if (m->name[0] != '$' && v && v->type != T_REGEX)
+            doc = eval_with(e, doc, m->name, v);
+    }
+    return doc;
+}
+
+/* A new document has an _id: the server's, if nobody gives one. */
+static const value *with_id(eval *e, const value *doc) {
+    static const uint8_t generated[12] = {0xaa};
+    if (value_get(doc, "_id"))
+        return doc;
+    value *out = value_one(e->p, "_id", value_scalar(e->p, T_OID, generated, sizeof generated));
+    for (const value *m = doc->first; m; m = m->next)
+        value_put(e->p, out, m->name, m);
+    return out;
+}
+
+static const value *upserted(eval *e, const value *q, const value *u) {
+    const value *doc = from_equalities(e, q, value_doc(e->p));
+    e->inserting = true;
+    doc = eval_update(e, u, doc);
+    e->inserting = false;
+    return with_id(e, doc);
+}
+
+/* Everything that matches, or the first. */
+static const value *updated(eval *e, const value *q, const value *u, bool multi, bool upsert, const value *docs) {
     value *out = value_array(e->p);
-    bool going = true;
+    bool going = true, any = false;
     for (const value *doc = docs->first; doc; doc = doc->next) {
         bool hit = going && (!q || eval_matches(e, q, doc));
         value_push(e->p, out, hit ? eval_update(e, u, doc) : doc);
         going &= !hit || multi;
+        any |= hit;
     }
+    if (upsert && !any)
+        value_push(e->p, out, upserted(e, q, u));
     return out;
 }
 
@@ -72,9 +107,9 @@ static const value *statement(eval *e, const value *s, const value *docs) {
     const value *u = value_get(s, "u") ? value_get(s, "u") : value_get(s, "updateMods");
     const value *document = value_get(s, "document"), *limit = value_get(s, "limit");
     if (document)
-        return with_added(e, docs, document);
+        return with_added(e, docs, with_id(e, document));
     if (u)
-        return updated(e, q, u, flag(s, "multi"), docs);
+        return updated(e, q, u, flag(s, "multi"), flag(s, "upsert"), docs);
     return deleted(e, q, limit ? eval_truth(limit) : !flag(s, "multi"), docs);
 }
 
@@ -88,13 +123,13 @@ static const value *statements(eval *e, const value *list) {
 static const value *insert(eval *e, const value *command) {
     const value *docs = e->documents;
     for (const value *m = need(e, command, "documents")->first; m; m = m->next)
-        docs = with_added(e, docs, m);
+        docs = with_added(e, docs, with_id(e, m));
     return docs;
 }
 
 static const value *find_and_modify(eval *e, const value *command) {
     const value *q = value_get(command, "query"), *u = value_get(command, "update");
-    return u ? updated(e, q, u, false, e->documents) : deleted(e, q, true, e->documents);
+    return u ? updated(e, q, u, false, flag(command, "upsert"), e->documents) : deleted(e, q, true, e->documents);
 }
 
 static bool holds(const value *array, const value *v) {

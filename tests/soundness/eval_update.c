@@ -166,15 +166,15 @@ static rule *rule_of(const char *op) {
 }
 
 static const value *modify(eval *e, const value *op, const value *doc) {
-    if (strcmp(op->name, "$setOnInsert") == 0)
-        return doc;
     rule *change = rule_of(op->name);
+    if (strcmp(op->name, "$setOnInsert") == 0 && !e->inserting)
+        return doc;
     if (!change) {
         e->unknown = true;
         return doc;
     }
     for (const value *m = op->first; m && !e->failed; m = m->next) {
-        if (strchr(m->name, '$') || strcmp(m->name, "_id") == 0)
+        if (strchr(m->name, '$') || (strcmp(m->name, "_id") == 0 && !e->inserting))
             e->unknown = true;
         bool removes = change == unset || change == rename_;
         if (is_blocked(e, doc, m->name))
@@ -185,12 +185,13 @@ static const value *modify(eval *e, const value *op, const value *doc) {
     return doc;
 }
 
-static const value *replace(eval *e, const value *update, const value *doc) {
-    const value *id = value_get(doc, "_id");
-    if (value_get(update, "_id") || !id)
-        return update;
+/* A document keeps its _id when the update does not mention it. */
+static const value *with_old_id(eval *e, const value *made, const value *old) {
+    const value *id = value_get(old, "_id");
+    if (value_get(made, "_id") || !id)
+        return made;
     value *out = value_one(e->p, "_id", id);
-    for (const value *m = update->first; m; m = m->next)
+    for (const value *m = made->first; m; m = m->next)
         value_put(e->p, out, m->name, m);
     return out;
 }
@@ -200,10 +201,10 @@ const value *eval_update(eval *e, const value *update, const value *doc) {
         value *one = value_array(e->p);
         value_push(e->p, one, doc);
         const value *made = eval_pipeline(e, update, one);
-        return made->first ? made->first : doc;
+        return made->first ? with_old_id(e, made->first, doc) : doc;
     }
     if (!update->first || update->first->name[0] != '$')
-        return replace(e, update, doc);
+        return with_old_id(e, update, doc);
     if (has_conflict(update)) {
         e->failed = true;
         return doc;

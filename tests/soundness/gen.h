@@ -66,6 +66,9 @@ typedef enum command_kind {
 
 extern const char *const command_names[COMMANDS];
 
+extern const char *const stage_names[];
+extern const unsigned stage_count;
+
 /* With its schema fields and $db. */
 value *gen_command(gen *g, command_kind kind);
 

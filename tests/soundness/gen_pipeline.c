@@ -2,6 +2,12 @@
 
 #include "gen.h"
 
+const char *const stage_names[] = {"$match",       "$project",     "$addFields",   "$set",         "$unset",
+                                   "$replaceRoot", "$replaceWith", "$group",       "$sortByCount", "$count",
+                                   "$sort",        "$limit",       "$skip",        "$sample",      "$unwind",
+                                   "$redact",      "$lookup",      "$graphLookup", "$facet",       "$unionWith"};
+const unsigned stage_count = sizeof stage_names / sizeof *stage_names;
+
 static void add_place(gen *g, const char *path, const metadata *meta) {
     if (g->place_count < MAX_PLACES)
         g->places[g->place_count++] = (place){path, meta};

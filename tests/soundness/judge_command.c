@@ -34,8 +34,9 @@ static bool gives_id_in_filter(const value *q) {
 }
 
 static bool gives_id_in_update(const value *u) {
-    if (u->type == T_ARRAY)
-        return true; /* judged by what the pipeline makes */
+    for (const value *stage = u->type == T_ARRAY ? u->first : NULL; stage; stage = stage->next)
+        if (stage->first && value_get(stage->first, "_id"))
+            return true; /* whether it is surely there in the end is left to the evaluator */
     const value *set = value_get(u, "$set"), *insert = value_get(u, "$setOnInsert");
     return value_get(u, "_id") || (set && value_get(set, "_id")) || (insert && value_get(insert, "_id"));
 }

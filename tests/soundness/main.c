@@ -12,7 +12,7 @@
 #include "report.h"
 #include "shrink.h"
 
-enum { COMMANDS_PER_SCHEMA = 25, MAX_REPORTS = 10 };
+enum { COMMANDS_PER_SCHEMA = 25, MAX_REPORTS = 10, MAX_STAGES = 32 };
 
 typedef struct tally {
     uint64_t made, accepted, marked, evaluated, not_analysed, too_strict;
@@ -23,6 +23,7 @@ typedef struct run {
     pool schemas;
     rng rng;
     tally tallies[COMMANDS];
+    tally stages[MAX_STAGES]; /* commands that contain the stage */
     uint64_t failures, bad_schemas, strict_reports;
     bool show_strict;
     int only; /* one command kind; -1: all */
@@ -64,6 +65,23 @@ static void count(tally *of, const trial *t) {
     of->too_strict += t->too_strict != NULL;
 }
 
+static bool contains_stage(const value *v, const char *name) {
+    if (!value_is_container(v))
+        return false;
+    for (const value *m = v->first; m; m = m->next) {
+        bool is_stage = v->type == T_ARRAY && m->type == T_DOC && m->first && m->first == m->last;
+        if ((is_stage && strcmp(m->first->name, name) == 0) || contains_stage(m, name))
+            return true;
+    }
+    return false;
+}
+
+static void count_stages(run *r, const value *command, const trial *t) {
+    for (unsigned i = 0; i < stage_count; i++)
+        if (contains_stage(command, stage_names[i]))
+            count(&r->stages[i], t);
+}
+
 static void one_pair(run *r, const world *w) {
     pool_reset(&r->bench.pool);
     gen g = {.r = &r->rng, .p = &r->bench.pool, .w = w};
@@ -72,6 +90,8 @@ static void one_pair(run *r, const world *w) {
     uint64_t seed = rng_next(&r->rng);
     trial t = try_command(&r->bench, w, command, seed);
     count(&r->tallies[kind], &t);
+    if (kind == C_AGGREGATE)
+        count_stages(r, command, &t);
     if (t.ending == E_SCHEMA && r->bad_schemas++ < 3)
         report_case(stdout, w, command, t.message);
     if (t.failure)
@@ -112,6 +132,9 @@ static void print_tallies(const run *r, double seconds) {
                       all.evaluated + t->evaluated, all.not_analysed + t->not_analysed, all.too_strict + t->too_strict};
     }
     print_row("all", &all);
+    printf("\naggregate with\n");
+    for (unsigned i = 0; i < stage_count; i++)
+        print_row(stage_names[i], &r->stages[i]);
     printf("%" PRIu64 " failures, %.0f pairs a minute\n", r->failures, (double)all.made / seconds * 60);
 }
 

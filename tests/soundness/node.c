@@ -135,8 +135,8 @@ const node *node_set(pool *p, const node *n, const char *path, const node *child
     const char *name = component(p, path, &rest);
     if (rest)
         child = node_set(p, node_child(p, n, name), rest, child, below);
-    if (n->kind != N_OBJECT && !node_holds(p, child))
-        return n->kind == N_ABSENT ? &plain_node : n;
+    if (n->kind == N_PLAIN && !node_holds(p, child))
+        return n;
     return with_field(p, n, name, child);
 }
 
