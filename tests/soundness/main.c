@@ -27,6 +27,9 @@ typedef struct run {
     uint64_t failures, bad_schemas, strict_reports;
     bool show_strict;
     int only; /* one command kind; -1: all */
+    struct {
+        uint64_t done, evaluated, judge, evaluator;
+    } sabotage; /* how many there were, and noticed by whom */
 } run;
 
 static volatile sig_atomic_t stopped;
@@ -82,6 +85,23 @@ static void count_stages(run *r, const value *command, const trial *t) {
             count(&r->stages[i], t);
 }
 
+/* In the pipeline of an update a literal that a later stage overwrites may stay plaintext. */
+static bool may_stay_plain(const value *command) {
+    return contains_stage(command, "$set") || contains_stage(command, "$addFields") ||
+           contains_stage(command, "$project");
+}
+
+static void count_sabotage(run *r, const world *w, const value *command, const trial *t) {
+    if (t->ending != E_ACCEPTED || t->placeholders == 0)
+        return;
+    r->sabotage.done++;
+    r->sabotage.judge += t->judge_says != NULL;
+    r->sabotage.evaluated += t->evaluated;
+    r->sabotage.evaluator += t->evaluator_says != NULL;
+    if (!t->judge_says && !may_stay_plain(command) && r->failures++ < MAX_REPORTS)
+        report_case(stdout, w, command, "sabotage was not noticed");
+}
+
 static void one_pair(run *r, const world *w) {
     pool_reset(&r->bench.pool);
     gen g = {.r = &r->rng, .p = &r->bench.pool, .w = w};
@@ -92,6 +112,10 @@ static void one_pair(run *r, const world *w) {
     count(&r->tallies[kind], &t);
     if (kind == C_AGGREGATE)
         count_stages(r, command, &t);
+    if (r->bench.sabotage) {
+        count_sabotage(r, w, command, &t);
+        return;
+    }
     if (t.ending == E_SCHEMA && r->bad_schemas++ < 3)
         report_case(stdout, w, command, t.message);
     if (t.failure)
@@ -138,14 +162,29 @@ static void print_tallies(const run *r, double seconds) {
     printf("%" PRIu64 " failures, %.0f pairs a minute\n", r->failures, (double)all.made / seconds * 60);
 }
 
+static void print_sabotage(const run *r) {
+    printf("%" PRIu64 " results with a broken placeholder: the judge noticed %.2f %%; of %" PRIu64
+           " evaluated ones, the evaluator %.1f %%\n",
+           r->sabotage.done, share(r->sabotage.judge, r->sabotage.done), r->sabotage.evaluated,
+           share(r->sabotage.evaluator, r->sabotage.evaluated));
+}
+
+/* The evaluator sees a difference only where the six documents make one. */
+static bool sabotage_noticed(const run *r) {
+    return r->failures == 0 && r->sabotage.done > 0 && r->sabotage.judge * 1000 >= r->sabotage.done * 995 &&
+           r->sabotage.evaluator * 4 >= r->sabotage.evaluated;
+}
+
 static int usage(void) {
-    fputs("usage: oc_soundness [--no-evaluator] [--strict] [--only=COMMAND] [SECONDS] [SEED]\n", stderr);
+    fputs("usage: oc_soundness [--no-evaluator] [--sabotage] [--strict] [--only=COMMAND] [SECONDS] [SEED]\n", stderr);
     return 2;
 }
 
 static bool option(run *r, const char *text) {
     if (strcmp(text, "--no-evaluator") == 0)
         r->bench.evaluate = false;
+    else if (strcmp(text, "--sabotage") == 0)
+        r->bench.sabotage = true;
     else if (strcmp(text, "--strict") == 0)
         r->show_strict = true;
     else if (strncmp(text, "--only=", 7) == 0) {
@@ -174,8 +213,13 @@ int main(int argc, char **argv) {
     signal(SIGTERM, stop);
     double start = now();
     work(&r, strtod(numbers[0], NULL));
-    print_tallies(&r, now() - start);
+    if (r.bench.sabotage)
+        print_sabotage(&r);
+    else
+        print_tallies(&r, now() - start);
     bench_close(&r.bench);
     pool_done(&r.schemas);
+    if (r.bench.sabotage)
+        return !sabotage_noticed(&r);
     return r.failures > 0 || r.bad_schemas > 0;
 }

@@ -7,6 +7,7 @@
 #include "eval.h"
 #include "gen.h"
 #include "judge.h"
+#include "sabotage.h"
 #include "tokens.h"
 
 void bench_open(bench *b, bool evaluate) {
@@ -31,11 +32,8 @@ static const value *read_reply(bench *b, const opencrypt_reply *reply) {
     return value_read(&b->pool, copy, reply->len);
 }
 
-static const char *judged(bench *b, const world *w, const value *command, const value *reply) {
+static const char *judged(bench *b, const world *w, const value *command, const value *result) {
     judge j = {.p = &b->pool, .w = w};
-    const value *result = reply ? value_get(reply, "result") : NULL;
-    if (!result)
-        return "no result";
     switch (judge_command(&j, command, result)) {
     case V_REFUSE: return pool_text(&b->pool, "accepted, but: %s", j.why);
     case V_WRONG: return pool_text(&b->pool, "wrong result: %s", j.why);
@@ -131,14 +129,17 @@ static const char *check_flags(const world *w, const value *reply, const opencry
 
 static void accepted(bench *b, const world *w, const value *command, const opencrypt_reply *reply, uint64_t seed,
                      trial *t) {
-    const value *doc = read_reply(b, reply);
+    const value *doc = read_reply(b, reply), *result = doc ? value_get(doc, "result") : NULL;
     t->ending = E_ACCEPTED;
     t->placeholders = reply->placeholders;
-    t->failure = judged(b, w, command, doc);
-    if (!t->failure)
-        t->failure = check_flags(w, doc, reply);
-    if (!t->failure && b->evaluate)
-        t->failure = evaluated(b, w, command, value_get(doc, "result"), seed, &t->evaluated);
+    t->judge_says = result ? check_flags(w, doc, reply) : "no result";
+    if (t->judge_says)
+        return;
+    if (b->sabotage && reply->placeholders)
+        result = sabotage(&b->pool, &(rng){seed}, result);
+    t->judge_says = judged(b, w, command, result);
+    if (b->evaluate && (b->sabotage || !t->judge_says))
+        t->evaluator_says = evaluated(b, w, command, result, seed, &t->evaluated);
 }
 
 static void refused(bench *b, const world *w, const value *command, const opencrypt_reply *reply, trial *t) {
@@ -159,5 +160,6 @@ trial try_command(bench *b, const world *w, const value *command, uint64_t seed)
         accepted(b, w, command, &reply, seed, &t);
     else
         refused(b, w, command, &reply, &t);
+    t.failure = t.judge_says ? t.judge_says : t.evaluator_says;
     return t;
 }

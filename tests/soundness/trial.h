@@ -17,9 +17,10 @@ typedef struct trial {
     ending ending;
     uint64_t placeholders;
     bool evaluated;
-    const char *failure;    /* NULL: sound */
-    const char *too_strict; /* refused, although the documents accept it */
-    const char *message;    /* of the refusal */
+    const char *judge_says, *evaluator_says; /* what is wrong; NULL: sound */
+    const char *failure;                     /* the first of them */
+    const char *too_strict;                  /* refused, although the documents accept it */
+    const char *message;                     /* of the refusal */
 } trial;
 
 typedef struct bench {
@@ -28,6 +29,7 @@ typedef struct bench {
     buffer bytes;
     pool pool;
     bool evaluate;
+    bool sabotage; /* break a placeholder of each result, to see whether it is noticed */
 } bench;
 
 void bench_open(bench *b, bool evaluate);
