@@ -27,9 +27,10 @@ typedef struct oc_later oc_later;
 typedef struct oc_analysis {
     oc_arena *arena;
     oc_error *error;
-    oc_splice splice;    /* the edits so far */
-    oc_lookup lookup;    /* what tree look-ups need */
-    const oc_node *root; /* the tree of the command's collection, or of what is analysed now */
+    oc_splice splice;      /* the edits so far */
+    oc_lookup lookup;      /* what tree look-ups need */
+    const oc_node *root;   /* the tree of the command's collection, or of what is analysed now */
+    const uint8_t *schema; /* the jsonSchema of the command's collection; NULL: it has none */
     oc_namespace *namespaces;
     oc_name_table namespace_table; /* name → root; empty where jsonSchema names just one */
     bool encrypts;                 /* any schema of the request encrypts something */

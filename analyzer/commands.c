@@ -27,6 +27,63 @@ static const oc_field aggregate_fields[] = {
     END,
 };
 
+static const oc_field bulk_write_fields[] = {
+    {"ops", OC_SLOT_STATEMENTS},
+    {"nsInfo", OC_SLOT_NAMESPACES},
+    KNOWN("ordered"),
+    KNOWN("bypassDocumentValidation"),
+    KNOWN("bypassEmptyTsReplacement"),
+    KNOWN("errorsOnly"),
+    {"let", OC_SLOT_LET},
+    KNOWN("cursor"),
+    END,
+};
+
+static const oc_field coll_mod_fields[] = {
+    {"validator", OC_SLOT_FILTER},
+    {"index", OC_SLOT_KEY},
+    {"viewOn", OC_SLOT_VIEW_ON},
+    {"pipeline", OC_SLOT_PIPELINE},
+    {"timeseries", OC_SLOT_TIME_SERIES},
+    {"expireAfterSeconds", OC_SLOT_EXPIRE},
+    KNOWN("validationLevel"),
+    KNOWN("validationAction"),
+    KNOWN("changeStreamPreAndPostImages"),
+    KNOWN("recordPreImages"),
+    KNOWN("cappedSize"),
+    KNOWN("cappedMax"),
+    KNOWN("dryRun"),
+    KNOWN("prepareUnique"),
+    END,
+};
+
+static const oc_field create_fields[] = {
+    {"validator", OC_SLOT_FILTER},
+    {"collation", OC_SLOT_COLLATION},
+    {"viewOn", OC_SLOT_VIEW_ON},
+    {"pipeline", OC_SLOT_PIPELINE},
+    {"timeseries", OC_SLOT_TIME_SERIES},
+    {"clusteredIndex", OC_SLOT_CLUSTERED},
+    {"idIndex", OC_SLOT_ID_INDEX},
+    {"encryptedFields", OC_SLOT_ENCRYPTED_FIELDS},
+    {"expireAfterSeconds", OC_SLOT_EXPIRE},
+    KNOWN("validationLevel"),
+    KNOWN("validationAction"),
+    KNOWN("capped"),
+    KNOWN("size"),
+    KNOWN("max"),
+    KNOWN("autoIndexId"),
+    KNOWN("storageEngine"),
+    KNOWN("indexOptionDefaults"),
+    KNOWN("changeStreamPreAndPostImages"),
+    KNOWN("recordPreImages"),
+    KNOWN("flags"),
+    KNOWN("temp"),
+    END,
+};
+
+static const oc_field create_indexes_fields[] = {{"indexes", OC_SLOT_STATEMENTS}, KNOWN("commitQuorum"), END};
+
 static const oc_field count_fields[] = {
     {"query", OC_SLOT_FILTER},
     {"collation", OC_SLOT_COLLATION},
@@ -118,17 +175,14 @@ static const oc_field update_fields[] = {
     {"updates", OC_SLOT_STATEMENTS}, KNOWN("ordered"), KNOWN("bypassDocumentValidation"), {"let", OC_SLOT_LET}, END,
 };
 
-/* Of commands without a handler no field is looked at. */
-static const oc_field no_fields[] = {END};
-
 static const oc_command commands[] = {
     /* clang-format off */
     {"aggregate",     aggregate_fields,       oc_analyze_aggregate,       true,  oc_refer_aggregate},
-    {"bulkWrite",     no_fields,              NULL,                       false, NULL},
-    {"collMod",       no_fields,              NULL,                       true,  NULL},
+    {"bulkWrite",     bulk_write_fields,      oc_analyze_bulk_write,      false, NULL},
+    {"collMod",       coll_mod_fields,        oc_analyze_coll_mod,        true,  NULL},
     {"count",         count_fields,           oc_analyze_count,           true,  NULL},
-    {"create",        no_fields,              NULL,                       true,  NULL},
-    {"createIndexes", no_fields,              NULL,                       true,  NULL},
+    {"create",        create_fields,          oc_analyze_create,          true,  NULL},
+    {"createIndexes", create_indexes_fields,  oc_analyze_create_indexes,  true,  NULL},
     {"delete",        delete_fields,          oc_analyze_delete,          true,  NULL},
     {"distinct",      distinct_fields,        oc_analyze_distinct,        true,  NULL},
     {"explain",       explain_fields,         NULL,                       false, NULL},

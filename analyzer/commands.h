@@ -29,5 +29,11 @@ bool oc_analyze_aggregate(oc_analysis *a, oc_frame *frame, const oc_fields *fiel
 bool oc_refer_aggregate(oc_analysis *a, const oc_frame *frame);
 bool oc_analyze_count(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
 bool oc_analyze_distinct(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+/* bulk.c */
+bool oc_analyze_bulk_write(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+/* ddl.c */
+bool oc_analyze_create(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_coll_mod(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
+bool oc_analyze_create_indexes(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
 
 #endif

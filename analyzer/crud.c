@@ -1,5 +1,7 @@
 /* find, insert, update, delete, findAndModify, count, distinct. */
 
+#include "crud.h"
+
 #include "commands.h"
 #include "document.h"
 #include "keys.h"
@@ -88,29 +90,49 @@ static bool update_part(oc_analysis *a, oc_frame *frame, const oc_fields *fields
 
 /* ---- statements ---- */
 
+/* The statements of bulkWrite have other names for the same fields. */
+static bool require(oc_analysis *a, const oc_field *rows, const oc_fields *fields, oc_slot slot, const char *label) {
+    if (oc_field_get(fields, slot))
+        return true;
+    while (rows->slot != slot)
+        rows++;
+    return oc_fail_missing(a, label, rows->name);
+}
+
+bool oc_update_statement(oc_analysis *a, oc_frame *frame, const oc_field *rows, const char *label) {
+    oc_fields fields;
+    return oc_fields_collect(a, frame->doc, rows, false, label, &fields) &&
+           require(a, rows, &fields, OC_SLOT_FILTER, label) && require(a, rows, &fields, OC_SLOT_UPDATE, label) &&
+           update_part(a, frame, &fields);
+}
+
+bool oc_delete_statement(oc_analysis *a, oc_frame *frame, const oc_field *rows, const char *label) {
+    oc_fields fields;
+    return oc_fields_collect(a, frame->doc, rows, false, label, &fields) &&
+           require(a, rows, &fields, OC_SLOT_FILTER, label) && filter_part(a, frame, &fields, false);
+}
+
 static bool insert_document(oc_analysis *a, oc_frame *frame) {
     oc_marking how = {.use = OC_USE_INSERTED, .document = frame->doc};
     return oc_document(a, frame, a->root, &how);
 }
 
+static bool insert_with_id(oc_analysis *a, oc_frame *frame) {
+    oc_elem id;
+    return (oc_bson_find(frame->doc, "_id", &id) || fail_id(a, "insert")) && insert_document(a, frame);
+}
+
+bool oc_insert_statement(oc_analysis *a, oc_frame *frame) {
+    bool id_encrypted;
+    return id_is_encrypted(a, &id_encrypted) && (id_encrypted ? insert_with_id : insert_document)(a, frame);
+}
+
 static bool update_statement_part(oc_analysis *a, oc_frame *frame) {
-    oc_fields fields;
-    if (!oc_fields_collect(a, frame->doc, update_statement, false, "update.updates", &fields))
-        return false;
-    if (!oc_field_get(&fields, OC_SLOT_FILTER))
-        return oc_fail_missing(a, "update.updates", "q");
-    if (!oc_field_get(&fields, OC_SLOT_UPDATE))
-        return oc_fail_missing(a, "update.updates", "u");
-    return update_part(a, frame, &fields);
+    return oc_update_statement(a, frame, update_statement, "update.updates");
 }
 
 static bool delete_statement_part(oc_analysis *a, oc_frame *frame) {
-    oc_fields fields;
-    if (!oc_fields_collect(a, frame->doc, delete_statement, false, "delete.deletes", &fields))
-        return false;
-    if (!oc_field_get(&fields, OC_SLOT_FILTER))
-        return oc_fail_missing(a, "delete.deletes", "q");
-    return filter_part(a, frame, &fields, false);
+    return oc_delete_statement(a, frame, delete_statement, "delete.deletes");
 }
 
 static bool each_statement(oc_analysis *a, oc_frame *frame, const oc_fields *fields, const char *name,
@@ -132,11 +154,6 @@ static bool each_statement(oc_analysis *a, oc_frame *frame, const oc_fields *fie
             return false;
     }
     return true;
-}
-
-static bool insert_with_id(oc_analysis *a, oc_frame *frame) {
-    oc_elem id;
-    return (oc_bson_find(frame->doc, "_id", &id) || fail_id(a, "insert")) && insert_document(a, frame);
 }
 
 /* ---- commands ---- */

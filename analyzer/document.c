@@ -63,8 +63,7 @@ bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_
     return true;
 }
 
-/* Whether the document has a field that the tree does not call plain. */
-static bool holds_encrypted(oc_analysis *a, const uint8_t *doc, const oc_node *node, bool *holds) {
+bool oc_holds_encrypted(oc_analysis *a, const uint8_t *doc, const oc_node *node, bool *holds) {
     oc_iter it = oc_bson_iter(doc);
     oc_elem e;
     while (!*holds && oc_next(&it, &e)) {
@@ -73,7 +72,7 @@ static bool holds_encrypted(oc_analysis *a, const uint8_t *doc, const oc_node *n
             return false;
         if (child->kind != OC_PLAIN && child->kind != OC_ABOVE)
             *holds = true;
-        else if (child->kind == OC_ABOVE && e.type == OC_DOCUMENT && !holds_encrypted(a, e.value, child, holds))
+        else if (child->kind == OC_ABOVE && e.type == OC_DOCUMENT && !oc_holds_encrypted(a, e.value, child, holds))
             return false;
         else if (child->kind == OC_ABOVE && e.type == OC_ARRAY)
             *holds = true;
@@ -88,7 +87,7 @@ bool oc_compared_array(oc_analysis *a, const oc_elem *array, const oc_node *node
         bool holds = false;
         if (e.type == OC_ARRAY && !oc_compared_array(a, &e, node, path, op))
             return false;
-        if (e.type == OC_DOCUMENT && !holds_encrypted(a, e.value, node, &holds))
+        if (e.type == OC_DOCUMENT && !oc_holds_encrypted(a, e.value, node, &holds))
             return false;
         if (holds)
             return oc_fail(a->error, OC_OPERATOR_ABOVE, path, op, "encrypted fields cannot be inside arrays",

@@ -8,6 +8,9 @@
 /* Marks every encrypted field of the document of `frame`, whose tree is `node` (not encrypted itself). */
 bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_marking *how);
 
+/* Whether a document at `node` has a field that the tree does not call plain. */
+bool oc_holds_encrypted(oc_analysis *a, const uint8_t *doc, const oc_node *node, bool *holds);
+
 /* An array where the tree has encrypted fields below, compared with what is stored. An element that holds one of these
  * fields could match ciphertext only by chance: an error. */
 bool oc_compared_array(oc_analysis *a, const oc_elem *array, const oc_node *node, const oc_path *path, const char *op);

@@ -157,7 +157,7 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
 /* In $redact with $$DESCEND, a field path is evaluated at every level. */
 static bool plain_at_all_levels(const oc_scope *s, oc_str path) {
     for (size_t i = 0; s->levels && i < s->levels->count; i++) {
-        const oc_node *node = oc_follow(s, s->levels->nodes[i], path);
+        const oc_node *node = oc_derive_work(&s->a->lookup) ? oc_follow(s, s->levels->nodes[i], path) : NULL;
         if (!node)
             return false;
         if (node->kind != OC_PLAIN)
@@ -174,6 +174,20 @@ static bool field_path(const oc_scope *s, oc_str path, oc_results *out) {
         return fail_shape(s, s->place, "'$' by itself is not a valid field path");
     const oc_node *node = oc_follow(s, s->tree, path);
     return node && plain_at_all_levels(s, path) && oc_add_result(s, out, node, path);
+}
+
+bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
+    enum { MOST_VARIABLES = 250 };
+    unsigned count = *variables ? (*variables)->count + 1 : 1;
+    oc_variable *v = oc_arena_alloc(a->arena, sizeof *v);
+    if (!v)
+        return oc_no_memory(a);
+    if (count > MOST_VARIABLES)
+        return oc_fail(a->error, OC_TOO_COMPLEX, NULL, NULL, NULL, "More than %d variables are in scope",
+                       MOST_VARIABLES);
+    *v = (oc_variable){*variables, name, count};
+    *variables = v;
+    return true;
 }
 
 static bool is_variable(const oc_scope *s, oc_str name) {
@@ -470,13 +484,8 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let) {
     oc_iter it = oc_elem_iter(let);
     oc_elem e;
     while (oc_next(&it, &e)) {
-        oc_variable *v = oc_arena_alloc(a->arena, sizeof *v);
-        if (!v)
-            return oc_no_memory(a);
-        if (!oc_expect_plain(&scope, &inner, &e, "let"))
+        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind(a, &a->variables, e.name))
             return false;
-        *v = (oc_variable){a->variables, e.name};
-        a->variables = v;
     }
     return true;
 }

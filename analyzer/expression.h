@@ -19,6 +19,7 @@
 typedef struct oc_variable {
     const struct oc_variable *up;
     oc_str name;
+    unsigned count; /* of variables up to this one */
 } oc_variable;
 
 /* Every object of a tree that $$DESCEND evaluates an expression at. */
@@ -76,6 +77,8 @@ bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_s
 bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out);
 oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e);
 
+/* Puts a variable in scope. */
+bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name);
 /* Puts the variables of a command's `let`, or of an update statement's `c`, in scope: constants, out of reach of a
  * comparison with an encrypted field. `let` is an element of the document of `frame`, or absent. */
 bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let);

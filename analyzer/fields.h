@@ -15,14 +15,24 @@ typedef enum oc_slot {
     OC_SLOT_PROJECTION,
     OC_SLOT_MIN,
     OC_SLOT_MAX,
-    OC_SLOT_STATEMENTS, /* documents, updates, deletes */
+    OC_SLOT_STATEMENTS, /* documents, updates, deletes, ops, indexes */
     OC_SLOT_UPSERT,
     OC_SLOT_UPSERT_SUPPLIED,
     OC_SLOT_KEY,
     OC_SLOT_LET,
-    OC_SLOT_PIPELINE,
     OC_SLOT_EXPLAINED,
     OC_SLOT_VERBOSITY,
+    OC_SLOT_DOCUMENT,
+    OC_SLOT_NAMESPACES,
+    OC_SLOT_VIEW_ON,
+    OC_SLOT_PIPELINE,
+    OC_SLOT_TIME_SERIES,
+    OC_SLOT_CLUSTERED,
+    OC_SLOT_ID_INDEX,
+    OC_SLOT_ENCRYPTED_FIELDS,
+    OC_SLOT_EXPIRE,
+    OC_SLOT_WEIGHTS,
+    OC_SLOT_LANGUAGE,
     OC_SLOT_COUNT,
 } oc_slot;
 

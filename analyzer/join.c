@@ -125,13 +125,8 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &e)) {
-        oc_variable *v = oc_arena_alloc(p->scope.a->arena, sizeof *v);
-        if (!v)
-            return oc_no_memory(p->scope.a);
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place))
+        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) || !oc_bind(p->scope.a, variables, e.name))
             return false;
-        *v = (oc_variable){*variables, e.name};
-        *variables = v;
     }
     return true;
 }
@@ -360,15 +355,13 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (e->type == OC_STRING)
         return true;
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
-    oc_variable *document = oc_arena_alloc(p->scope.a->arena, sizeof *document);
-    if (!inner || !document)
+    if (!inner)
         return oc_no_memory(p->scope.a);
     if (!oc_stage_options(p, e, "into on let whenMatched whenNotMatched", parts) ||
-        !bind_variables(p, inner, &parts[2], &variables))
+        !bind_variables(p, inner, &parts[2], &variables) || !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
         return false;
-    *document = (oc_variable){variables, {"new", 3}};
     return !parts[3].start || parts[3].type != OC_ARRAY ||
-           oc_sub_pipeline(p, inner, &parts[3], &oc_plain_node, p->ns, document, &out);
+           oc_sub_pipeline(p, inner, &parts[3], &oc_plain_node, p->ns, variables, &out);
 }
 
 /* ---- where nothing is encrypted: names only ---- */

@@ -92,12 +92,19 @@ static const oc_match_tree_operator *find_tree_operator(oc_str name) {
 
 /* ---- the walk ---- */
 
+/* A filter that the server keeps. */
+typedef struct stored_filter {
+    const char *clause;
+    const uint8_t *doc, *schema;
+} stored_filter;
+
 /* Where in a filter we are. */
 typedef struct filter {
     oc_analysis *a;
     const oc_node *root;   /* the tree that paths are looked up in */
     const oc_scope *scope; /* of $expr; NULL: there is none here */
     bool upsert;
+    const stored_filter *stored; /* NULL: a query */
 } filter;
 
 /* One field of a filter. */
@@ -138,8 +145,16 @@ static bool fail_unknown(filter *f, oc_str name) {
                    "Unrecognized match expression operator: %s", text.text);
 }
 
+static bool fail_stored(predicate *p, const char *op) {
+    return oc_fail(p->f->a->error, OC_STORED_FILTER, &p->path, op,
+                   "use $exists for encrypted fields, and compare plain ones",
+                   "Comparison to encrypted fields not supported in %s", p->f->stored->clause);
+}
+
 static bool fail_refused(predicate *p, const char *op) {
     char path[256] = "";
+    if (p->f->stored)
+        return fail_stored(p, op);
     oc_path_append(path, sizeof path, &p->path);
     if (p->at.position == OC_AT_UNKNOWN)
         return oc_fail_unknown_node(p->f->scope, p->at.node, p->path.name);
@@ -159,6 +174,8 @@ static bool fail_refused(predicate *p, const char *op) {
 
 static bool fail_below(predicate *p, const char *op) {
     char path[256] = "";
+    if (p->f->stored && strcmp(op, "$exists") != 0)
+        return fail_stored(p, op);
     oc_path_append(path, sizeof path, &p->path);
     return oc_fail(p->f->a->error, OC_OPERATOR_BELOW, &p->path, op, "the whole field is encrypted as one value",
                    "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", path,
@@ -176,6 +193,11 @@ static bool value_above(predicate *p, oc_frame *frame, const oc_elem *e, const c
     oc_frame inner = {.up = frame, .doc = e->value};
     bool stored = p->f->upsert && strcmp(op, "$ne") != 0 && strcmp(op, "$nin") != 0;
     oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op, .stored = stored};
+    bool holds = false;
+    if (p->f->stored && e->type == OC_DOCUMENT && !oc_holds_encrypted(a, e->value, p->at.node, &holds))
+        return false;
+    if (holds)
+        return fail_stored(p, op);
     if (e->type == OC_DOCUMENT)
         return oc_document(a, &inner, p->at.node, &how);
     if (e->type != OC_ARRAY)
@@ -272,6 +294,8 @@ static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     oc_match_action action = action_at(&p->at, row);
     if (p->at.position == OC_AT_BELOW)
         return fail_below(p, row->name);
+    if (p->f->stored && p->at.position == OC_AT_ENCRYPTED && action != OC_MATCH_PASS && action != OC_MATCH_NOT)
+        return fail_stored(p, row->name);
     switch (action) {
     case OC_MATCH_REFUSE: return fail_refused(p, row->name);
     case OC_MATCH_PASS: return true;
@@ -310,6 +334,8 @@ static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
     case OC_AT_ENCRYPTED:
     case OC_AT_ABOVE: break;
     }
+    if (p->f->stored && p->at.position == OC_AT_ENCRYPTED)
+        return fail_stored(p, "$eq");
     if (e->type == OC_REGEX)
         return p->at.position == OC_AT_ABOVE || fail_refused(p, "$regex");
     return compare_value(p, frame, e, "$eq", true, false);
@@ -339,10 +365,24 @@ static bool filter_list(filter *f, oc_frame *frame, const oc_elem *list, const c
     return true;
 }
 
+/* A validator's $jsonSchema is stored with its encryption keywords, for clients to read. Beside or instead of the one
+ * that we analyse by, another would say something else of the same collection. */
+static bool stored_schema(filter *f, oc_frame *frame, const oc_elem *e) {
+    const uint8_t *schema = f->stored->schema;
+    if (frame->doc == f->stored->doc && e->type == OC_DOCUMENT && oc_u32(schema) == oc_u32(e->value) &&
+        memcmp(schema, e->value, oc_u32(schema)) == 0)
+        return true;
+    return oc_fail(f->a->error, OC_VALIDATOR_SCHEMA, NULL, "$jsonSchema",
+                   "write it once, at the top of the validator, byte for byte as the client's schema",
+                   "validator with $jsonSchema must be identical to FLE 1 jsonSchema parameter.");
+}
+
 static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
     const oc_match_tree_operator *row = find_tree_operator(e->name);
     if (!row)
         return fail_unknown(f, e->name);
+    if (f->stored && f->stored->schema && strcmp(row->name, "$jsonSchema") == 0)
+        return stored_schema(f, frame, e);
     switch (row->action) {
     case OC_MATCH_TREE_PASS: return true;
     case OC_MATCH_TREE_LOGICAL: {
@@ -402,6 +442,17 @@ bool oc_filter_in(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
 
 bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     return mark_filter(s, &(oc_frame){.up = frame, .doc = e->value}, false);
+}
+
+bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {
+    if (oc_is_absent(e))
+        return true;
+    if (e->type != OC_DOCUMENT)
+        return oc_fail_type(a, e, OC_DOCUMENT);
+    stored_filter kept = {clause, e->value, schema};
+    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = clause};
+    filter f = {.a = a, .root = a->root, .scope = &scope, .stored = &kept};
+    return filter_document(&f, &(oc_frame){.doc = e->value});
 }
 
 static bool fixes_value(const oc_elem *e) {

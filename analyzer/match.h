@@ -49,6 +49,10 @@ bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *filter, bool upse
 bool oc_filter_in(const oc_scope *s, oc_frame *frame, const oc_elem *filter);
 /* The same, and leaves the normal form to the caller. */
 bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *filter);
+/* Analyses a filter that the server keeps with the collection: nothing in it is marked, so it must not compare
+ * encrypted fields. `clause` names it for messages: "collection validator". `schema`: the bytes of the one document
+ * that may stand as its $jsonSchema; NULL: none may. */
+bool oc_stored_filter(oc_analysis *a, const oc_elem *filter, const char *clause, const uint8_t *schema);
 /* Checks the operand of an $elemMatch on a plain array, in whose elements nothing is encrypted. */
 bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *path);
 

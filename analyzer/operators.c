@@ -83,27 +83,13 @@ static bool evaluate_if_null(const oc_scope *s, oc_frame *frame, const oc_elem *
 
 /* ---- variables ---- */
 
-/* `name` as a variable in a scope of its own. */
-static oc_scope with_variable(const oc_scope *s, oc_variable *v, oc_str name) {
-    oc_scope inner = *s;
-    *v = (oc_variable){s->variables, name};
-    inner.variables = v;
-    return inner;
-}
-
 static bool bind(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_scope *inner) {
-    oc_variable *v = oc_arena_alloc(s->a->arena, sizeof *v);
-    if (!v)
-        return oc_no_memory(s->a);
     if (oc_str_is(e->name, "CURRENT") || oc_str_is(e->name, "ROOT"))
         return oc_fail(s->a->error, OC_VARIABLE_BOUND, NULL, "$let", "name the variable otherwise",
                        "$let cannot rebind $$%s where a schema of the request encrypts something",
                        oc_name(e->name).text);
     /* Evaluated outside: variables of one $let do not see each other. */
-    if (!oc_expect_plain(s, frame, e, "$let"))
-        return false;
-    *inner = with_variable(inner, v, e->name);
-    return true;
+    return oc_expect_plain(s, frame, e, "$let") && oc_bind(s->a, &inner->variables, e->name);
 }
 
 static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -142,7 +128,6 @@ static bool variable_name(const oc_scope *s, const oc_elem *e, const char *other
 typedef struct each_element {
     oc_elem input, as, index, body, limit;
     oc_frame *frame;
-    oc_variable variables[2];
     oc_scope scope;
 } each_element;
 
@@ -156,9 +141,8 @@ static bool start_each(const oc_scope *s, oc_frame *frame, const oc_elem *operan
     if (!oc_expect_plain(s, each->frame, &each->input, op) || !variable_name(s, &each->as, "this", op, &as) ||
         !variable_name(s, &each->index, "IDX", op, &index))
         return false;
-    oc_scope outer = with_variable(s, &each->variables[0], as);
-    each->scope = with_variable(&outer, &each->variables[1], index);
-    return true;
+    each->scope = *s;
+    return oc_bind(s->a, &each->scope.variables, as) && oc_bind(s->a, &each->scope.variables, index);
 }
 
 static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -189,15 +173,15 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
     oc_elem parts[6] = {0};
     if (!oc_options(s->a, operand, "$reduce", "input initialValue in as valueAs arrayIndexAs", parts))
         return false;
-    oc_variable value;
     oc_str name;
     each_element each = {.input = parts[0], .as = parts[3], .index = parts[5], .body = parts[2]};
-    if (!start_each(s, frame, operand, "$reduce", &each) || !variable_name(s, &parts[4], "value", "$reduce", &name))
+    if (!start_each(s, frame, operand, "$reduce", &each) || !variable_name(s, &parts[4], "value", "$reduce", &name) ||
+        !oc_bind(s->a, &each.scope.variables, name))
         return false;
-    oc_scope scope = with_variable(&each.scope, &value, name);
     if (parts[1].start && !oc_expect_plain(s, each.frame, &parts[1], "$reduce"))
         return false;
-    return oc_expect_plain(&scope, each.frame, &each.body, "$reduce") && oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_expect_plain(&each.scope, each.frame, &each.body, "$reduce") &&
+           oc_add_result(s, out, &oc_plain_node, no_path);
 }
 
 /* ---- fields and arrays ---- */

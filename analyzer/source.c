@@ -105,6 +105,7 @@ static bool load_single(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str n
     if (!expect(a, &s->json_schema.e, OC_DOCUMENT) || !expect(a, &s->is_remote.e, OC_BOOL))
         return false;
     const oc_tree *tree = compile(a, s, cache, &s->json_schema.e, &s->is_remote.e);
+    a->schema = s->json_schema.e.value;
     return tree && add_namespace(a, ns, tree->root);
 }
 
@@ -131,7 +132,7 @@ static bool fail_two_schemas(oc_analysis *a, oc_str ns) {
                    oc_name(ns).text);
 }
 
-static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache) {
+static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) {
     oc_nameset seen = {0};
     if (!expect(a, &s->csfle_map.e, OC_DOCUMENT))
         return false;
@@ -148,6 +149,8 @@ static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache) {
         const oc_tree *tree = compile(a, s, cache, &schema, &is_remote);
         if (!tree || !add_namespace(a, entry.name, tree->root))
             return false;
+        if (oc_str_eq(entry.name, ns))
+            a->schema = schema.value;
     }
     return true;
 }
@@ -247,7 +250,7 @@ static bool read_namespace(oc_analysis *a, const oc_elem *entry, oc_str *ns) {
                    "Invalid namespace specified: a namespace in nsInfo is empty or holds a NUL");
 }
 
-/* The first namespace, which is that of jsonSchema, and whether any has encryptionInformation. */
+/* The first namespace, which is that of a jsonSchema, and whether any has encryptionInformation. */
 static bool read_bulk(oc_analysis *a, const oc_elem *list, oc_str *first, bool *qe) {
     oc_iter it = oc_bson_iter(list->value);
     oc_elem entry, information;
@@ -330,13 +333,13 @@ static bool check_mixed(oc_analysis *a, bool qe) {
                    "only contains non-encryption JSON schema validators");
 }
 
-/* `ns`: the namespace of jsonSchema. `qe`: there is an encryptionInformation, wherever it stands. */
+/* `ns`: the command's namespace. `qe`: there is an encryptionInformation, wherever it stands. */
 static bool load_csfle(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns, bool qe) {
     if (!check_combination(a, s, qe))
         return false;
     if (s->json_schema.e.start)
         return load_single(a, s, cache, ns);
-    return !s->csfle_map.e.start || (load_map(a, s, cache) && check_mixed(a, qe) && index_namespaces(a));
+    return !s->csfle_map.e.start || (load_map(a, s, cache, ns) && check_mixed(a, qe) && index_namespaces(a));
 }
 
 static bool load_qe(oc_analysis *a, const oc_sources *s, oc_str ns, bool check_ns) {

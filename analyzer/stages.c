@@ -167,13 +167,11 @@ static bool mentions_descend(const oc_elem *e) {
 
 static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     static const char *const results[] = {"DESCEND", "PRUNE", "KEEP"};
-    oc_variable variables[3];
     levels l = {.a = p->scope.a, .cap = MOST_LEVELS};
     oc_scope scope = p->scope;
-    for (size_t i = 0; i < 3; i++) {
-        variables[i] = (oc_variable){scope.variables, {results[i], strlen(results[i])}};
-        scope.variables = &variables[i];
-    }
+    for (size_t i = 0; i < 3; i++)
+        if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}))
+            return false;
     if (mentions_descend(e)) {
         l.found.nodes = oc_arena_alloc(p->scope.a->arena, MOST_LEVELS * sizeof *l.found.nodes);
         if (!l.found.nodes)

@@ -157,7 +157,8 @@ static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *no
     if (node == &oc_absent_node || is_copy(node, target))
         return true;
     if (node->kind == OC_ABOVE && node->either)
-        return agree(p, target, node->either->one, path) && agree(p, target, node->either->other, path);
+        return oc_derive_work(&p->scope.a->lookup) && agree(p, target, node->either->one, path) &&
+               agree(p, target, node->either->other, path);
     switch (target->kind) {
     case OC_PLAIN: return node->kind == OC_PLAIN || fail(p, path, target);
     case OC_ABOVE:

@@ -1,7 +1,7 @@
 #include "derive.h"
 
 enum {
-    MOST_JOINS = 100000, /* in one request */
+    MOST_WORK = 100000,
     DEEPEST_EITHER = 200,
 };
 
@@ -131,11 +131,6 @@ static bool is_object(const oc_node *node) {
 const oc_node *oc_derive_either(const oc_node *one, const oc_node *other, const char *origin, oc_lookup *lookup) {
     if (!one || !other)
         return NULL;
-    if (++lookup->joins > MOST_JOINS) {
-        oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
-                "The command has too many alternatives to be analysed");
-        return NULL;
-    }
     if (one == other || other == &oc_absent_node || one->kind == OC_CONFLICT || one->kind == OC_UNKNOWN)
         return one;
     if (one == &oc_absent_node || other->kind == OC_CONFLICT || other->kind == OC_UNKNOWN)
@@ -153,7 +148,14 @@ const oc_node *oc_derive_either(const oc_node *one, const oc_node *other, const 
     return oc_derive_unknown(origin, lookup);
 }
 
+bool oc_derive_work(oc_lookup *lookup) {
+    return ++lookup->work <= MOST_WORK || oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
+                                                  "The command has too many alternatives to be analysed");
+}
+
 const oc_node *oc_either_child(const oc_either *either, oc_str name, oc_lookup *lookup) {
+    if (!oc_derive_work(lookup))
+        return NULL;
     const oc_node *one = oc_node_child_of_set(either->one, name, lookup);
     return one ? oc_derive_either(one, oc_node_child_of_set(either->other, name, lookup), either->origin, lookup)
                : NULL;

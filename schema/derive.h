@@ -35,6 +35,10 @@ typedef enum oc_derived {
 oc_derived oc_derive_set(const oc_node *root, oc_str path, const oc_node *value, oc_lookup *lookup,
                          const oc_node **out);
 
+/* Counts a step that can be taken very often, because alternatives multiply. False with the error set when there were
+ * too many of them in the request. */
+bool oc_derive_work(oc_lookup *lookup);
+
 /* For oc_node_child: the node of a name in one or the other. */
 const oc_node *oc_either_child(const oc_either *either, oc_str name, oc_lookup *lookup);
 

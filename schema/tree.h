@@ -93,7 +93,7 @@ typedef struct oc_lookup {
     oc_arena *arena;
     oc_error *error;
     oc_matcher matcher;
-    size_t joins; /* alternatives joined so far: a request may cost so many */
+    size_t work; /* oc_derive_work */
 } oc_lookup;
 
 /* The general case of oc_node_child: several subschemas, patterns, alternatives. Looks into nodes that are plain as

@@ -69,12 +69,16 @@
     X(VARIABLE_UNDEFINED, 17276, "variable-undefined")                                                                 \
     X(VARIABLE_BOUND, 2, "variable-bound")                                                                             \
     X(UNKNOWN_USED, 2, "unknown-until-runtime")                                                                        \
-    X(STORED_FILTER, 2, "stored-filter")                                                                               \
     X(STAGE_NOT_ALLOWED, 2, "stage-not-allowed")                                                                       \
     X(STAGE_FIELD, 2, "stage-on-encrypted")                                                                            \
     X(GROUP_KEY, 2, "group-key")                                                                                       \
     X(ACCUMULATOR, 2, "accumulator")                                                                                   \
-    X(PIPELINE_UPDATE, 2, "pipeline-update")
+    X(PIPELINE_UPDATE, 2, "pipeline-update")                                                                           \
+    X(STORED_FILTER, 2, "stored-filter")                                                                               \
+    X(VALIDATOR_SCHEMA, 2, "validator-schema")                                                                         \
+    X(INDEX_KEY, 2, "index-key")                                                                                       \
+    X(COLLECTION_OPTION, 2, "collection-option")                                                                       \
+    X(BULK_OPERATION, 2, "bulk-operation")
 
 typedef enum oc_rule {
 #define OC_RULE_ID(id, code, name) OC_##id,

@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "opencrypt.h"
+#include "timing.h"
 
 static const uint8_t key[16] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
 
@@ -112,69 +111,7 @@ static bson_t *make_in(int values) {
     return command;
 }
 
-/* ---- timing ---- */
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
-
-typedef struct bench {
-    opencrypt_request *request;
-    double seconds; /* for one round of one thing */
-} bench;
-
-static void analyze_once(bench *b, const bson_t *command) {
-    opencrypt_reply reply;
-    if (!opencrypt_analyze(b->request, bson_get_data(command), command->len, NULL, 0, &reply)) {
-        fprintf(stderr, "refused: %s\n", reply.refusal.message);
-        exit(1);
-    }
-}
-
-static void validate_once(bench *b, const bson_t *command) {
-    bson_error_t error;
-    (void)b;
-    if (!bson_validate_with_error(command, BSON_VALIDATE_UTF8, &error))
-        abort();
-}
-
-/* Seconds per call. */
-static double time_calls(bench *b, void (*call)(bench *, const bson_t *), const bson_t *command) {
-    size_t calls = 0, batch = 1;
-    double start = now(), elapsed;
-    do {
-        for (size_t i = 0; i < batch; i++)
-            call(b, command);
-        calls += batch;
-        if (calls >= 64)
-            batch = 64;
-        elapsed = now() - start;
-    } while (elapsed < b->seconds);
-    return elapsed / (double)calls;
-}
-
-static int by_value(const void *a, const void *b) {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-typedef struct timing {
-    double analysis, validation; /* medians of interleaved rounds, in seconds per call */
-} timing;
-
-static timing measure(bench *b, const bson_t *command) {
-    enum { ROUNDS = 9 };
-    double analysis[ROUNDS], validation[ROUNDS];
-    for (int i = 0; i < ROUNDS; i++) {
-        analysis[i] = time_calls(b, analyze_once, command);
-        validation[i] = time_calls(b, validate_once, command);
-    }
-    qsort(analysis, ROUNDS, sizeof analysis[0], by_value);
-    qsort(validation, ROUNDS, sizeof validation[0], by_value);
-    return (timing){analysis[ROUNDS / 2], validation[ROUNDS / 2]};
-}
+/* ---- reports ---- */
 
 static void report(bench *b, const char *what, bson_t *command, double reach) {
     timing t = measure(b, command);
@@ -200,6 +137,28 @@ static bson_t *insert_fields(int n) {
     return make_insert(1, n, true);
 }
 
+/* n stages that each add a field, and n that match one. */
+static bson_t *pipeline_stages(int n) {
+    bson_t *command = bson_new(), pipeline, stage, operand, cursor;
+    bson_append_utf8(command, "aggregate", -1, "people", -1);
+    bson_append_array_begin(command, "pipeline", -1, &pipeline);
+    for (int i = 0; i < n; i++) {
+        char index[16], name[16];
+        snprintf(index, sizeof index, "%d", i);
+        snprintf(name, sizeof name, i % 2 ? "f0" : "a%d", i);
+        bson_append_document_begin(&pipeline, index, -1, &stage);
+        bson_append_document_begin(&stage, i % 2 ? "$match" : "$addFields", -1, &operand);
+        bson_append_utf8(&operand, name, -1, i % 2 ? "x" : "$f0", -1);
+        bson_append_document_end(&stage, &operand);
+        bson_append_document_end(&pipeline, &stage);
+    }
+    bson_append_array_end(command, &pipeline);
+    bson_append_document_begin(command, "cursor", -1, &cursor);
+    bson_append_document_end(command, &cursor);
+    append_schema(command, 100, true);
+    return command;
+}
+
 static bson_t *many_properties(int n) {
     return from_json("{\"find\": \"people\", \"filter\": {\"f0\": \"x\"}}", n * 10);
 }
@@ -223,9 +182,22 @@ int main(int argc, char **argv) {
         &b, "update of an encrypted field",
         from_json("{\"update\": \"p\", \"updates\": [{\"q\": {\"_id\": 1}, \"u\": {\"$set\": {\"f0\": \"x\"}}}]}", 50),
         1);
+    report(&b, "aggregate: countDocuments by an encrypted field",
+           from_json("{\"aggregate\": \"p\", \"pipeline\": [{\"$match\": {\"f0\": \"x\"}}, {\"$group\": {\"_id\": 1, "
+                     "\"n\": {\"$sum\": 1}}}], \"cursor\": {}}",
+                     50),
+           1);
+    report(&b, "aggregate: a dashboard over plain fields",
+           from_json(
+               "{\"aggregate\": \"p\", \"pipeline\": [{\"$match\": {\"when\": {\"$gt\": 1}}}, {\"$group\": {\"_id\": "
+               "{\"$dateTrunc\": {\"date\": \"$when\", \"unit\": \"day\"}}, \"total\": {\"$sum\": \"$amount\"}, "
+               "\"mean\": {\"$avg\": \"$amount\"}}}, {\"$sort\": {\"_id\": 1}}, {\"$limit\": 30}], \"cursor\": {}}",
+               50),
+           1);
     report_growth(&b, "documents in an insert", insert_documents, 300, quick ? 3000 : 100000);
     report_growth(&b, "values in $in", make_in, 300, quick ? 3000 : 100000);
     report_growth(&b, "fields in a document", insert_fields, 300, 10000);
+    report_growth(&b, "stages of a pipeline", pipeline_stages, 100, 1000);
     report_growth(&b, "properties in a cached schema", many_properties, 300, 10000);
     opencrypt_request_free(b.request);
     opencrypt_engine_free(engine);

@@ -104,10 +104,24 @@ static void judge_validator(judge *j, const value *o, const value *r) {
     j->only_exists = false;
 }
 
-static bool holds_string(judge *j, const node *n) {
-    if (n->kind == N_ENCRYPTED)
-        return metadata_allows(n->meta, T_STRING) || metadata_allows(n->meta, T_SYMBOL);
-    return node_holds(j->p, n);
+static bool may_be_string(const metadata *meta) {
+    return metadata_allows(meta, T_STRING) || metadata_allows(meta, T_SYMBOL);
+}
+
+static bool model_has_string(const model *m) {
+    bool has = m->encrypted && may_be_string(&m->meta);
+    for (const member *e = m->members; e; e = e->next)
+        has |= model_has_string(e->model);
+    for (const pattern *e = m->patterns; e; e = e->next)
+        has |= model_has_string(e->model);
+    return has || (m->rest && model_has_string(m->rest));
+}
+
+static bool holds_string(const node *n) {
+    bool has = n->kind == N_ENCRYPTED && may_be_string(n->meta);
+    for (unsigned i = 0; i < n->base.n; i++)
+        has |= model_has_string(n->base.set[i]);
+    return has;
 }
 
 static void judge_index_key(judge *j, const value *key, bool expires) {
@@ -119,7 +133,7 @@ static void judge_index_key(judge *j, const value *key, bool expires) {
             judge_refuse(j, "an index below the encrypted path '%s'", m->name);
         if (s.node->kind == N_ENCRYPTED && (s.node->meta->algorithm == RANDOM || expires))
             judge_refuse(j, "an index on '%s'", m->name);
-        if (j->collated && holds_string(j, s.node))
+        if (j->collated && holds_string(s.node))
             judge_refuse(j, "an index with a collation on '%s'", m->name);
     }
 }
@@ -150,7 +164,7 @@ static void judge_distinct_key(judge *j, const value *o) {
         judge_refuse(j, "distinct above or below an encrypted path");
     else if (s.node->kind == N_ENCRYPTED && !metadata_comparable(s.node->meta))
         judge_refuse(j, "distinct values of a field that cannot be compared");
-    else if (s.node->kind == N_ENCRYPTED && j->collated && holds_string(j, s.node))
+    else if (s.node->kind == N_ENCRYPTED && j->collated && holds_string(s.node))
         judge_refuse(j, "distinct encrypted strings under a collation");
 }
 

@@ -22,6 +22,7 @@ typedef struct run {
     bench bench;
     pool schemas;
     rng rng;
+    uint64_t seed;
     tally tallies[COMMANDS];
     tally stages[MAX_STAGES]; /* commands that contain the stage */
     uint64_t failures, bad_schemas, strict_reports;
@@ -159,7 +160,8 @@ static void print_tallies(const run *r, double seconds) {
     printf("\naggregate with\n");
     for (unsigned i = 0; i < stage_count; i++)
         print_row(stage_names[i], &r->stages[i]);
-    printf("%" PRIu64 " failures, %.0f pairs a minute\n", r->failures, (double)all.made / seconds * 60);
+    printf("%" PRIu64 " failures, %.0f pairs a minute, seed %" PRIu64 "\n", r->failures,
+           (double)all.made / seconds * 60, r->seed);
 }
 
 static void print_sabotage(const run *r) {
@@ -208,7 +210,7 @@ int main(int argc, char **argv) {
             return usage();
         else if (argv[i][0] != '-')
             numbers[given++] = argv[i];
-    r.rng.state = strtoull(numbers[1], NULL, 0);
+    r.rng.state = r.seed = strtoull(numbers[1], NULL, 0);
     signal(SIGINT, stop);
     signal(SIGTERM, stop);
     double start = now();

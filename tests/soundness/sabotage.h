@@ -4,8 +4,8 @@
 #include "rng.h"
 #include "value.h"
 
-/* A copy of the result in which one placeholder is not what it should be: plaintext again, or with another key, algorithm
- * or value. The result must hold a placeholder. */
+/* A copy of the result in which one placeholder is not what it should be: plaintext again, or with another key,
+ * algorithm or value. The result must hold a placeholder. */
 const value *sabotage(pool *p, rng *r, const value *result);
 
 #endif

@@ -106,13 +106,30 @@ typedef struct groups {
     int64_t *counts;
 } groups;
 
+/* A constant may be written {$const: v} or {$literal: v}; `at` then moves to v. */
+static bool enter_constant(bson_iter_t *at) {
+    bson_iter_t inner;
+    if (!BSON_ITER_HOLDS_DOCUMENT(at)) {
+        return false;
+    }
+    bson_iter_recurse(at, &inner);
+    if (!bson_iter_next(&inner) ||
+        (strcmp(bson_iter_key(&inner), "$const") != 0 && strcmp(bson_iter_key(&inner), "$literal") != 0)) {
+        return false;
+    }
+    *at = inner;
+    return true;
+}
+
 /* The key of a document: what `_id` of the specification says, where "$a.b" is the field of that path. */
 static void group_key(const bson_iter_t *id, const bson_t *document, bson_t *out) {
     bson_iter_t at, value;
+    bson_iter_t constant = *id;
+    bool constant_key = enter_constant(&constant);
     const char *path = BSON_ITER_HOLDS_UTF8(id) ? bson_iter_utf8(id, NULL) : "";
     bson_init(out);
-    if (path[0] != '$') {
-        bson_append_iter(out, "_id", -1, id);
+    if (constant_key || path[0] != '$') {
+        bson_append_iter(out, "_id", -1, &constant);
     } else if (bson_iter_init(&at, document) && bson_iter_find_descendant(&at, path + 1, &value)) {
         bson_append_iter(out, "_id", -1, &value);
     } else {
@@ -138,14 +155,28 @@ static void count_in_group(groups *g, const bson_t *key) {
     g->counts[i]++;
 }
 
-/* {$sum: 2} adds twice the number of documents. */
+/* {$sum: 2} adds twice the number of documents. `sum` becomes the number. */
+static bool find_sum(const bson_iter_t *at, bson_iter_t *sum) {
+    if (!BSON_ITER_HOLDS_DOCUMENT(at) || !bson_iter_recurse(at, sum) || !bson_iter_next(sum) ||
+        strcmp(bson_iter_key(sum), "$sum") != 0) {
+        return false;
+    }
+    bson_iter_t after = *sum;
+    bool alone = !bson_iter_next(&after);
+    enter_constant(sum);
+    return alone && BSON_ITER_HOLDS_INT(sum);
+}
+
+static bool is_key(const bson_iter_t *at) {
+    bson_iter_t constant = *at;
+    return !BSON_ITER_HOLDS_DOCUMENT(at) || enter_constant(&constant);
+}
+
 static bool check_accumulators(const bson_t *spec, oc_fault *fault) {
     bson_iter_t at, sum;
     bson_iter_init(&at, spec);
     while (bson_iter_next(&at)) {
-        bool counts = BSON_ITER_HOLDS_DOCUMENT(&at) && bson_iter_recurse(&at, &sum) && bson_iter_next(&sum) &&
-                      strcmp(bson_iter_key(&sum), "$sum") == 0 && BSON_ITER_HOLDS_INT(&sum) && !bson_iter_next(&sum);
-        if (strcmp(bson_iter_key(&at), "_id") == 0 ? BSON_ITER_HOLDS_DOCUMENT(&at) : !counts) {
+        if (strcmp(bson_iter_key(&at), "_id") == 0 ? !is_key(&at) : !find_sum(&at, &sum)) {
             return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "the store cannot compute '%s' in $group",
                                 bson_iter_key(&at));
         }
@@ -158,8 +189,7 @@ static void append_sums(const bson_t *spec, int64_t count, bson_t *to) {
     bson_iter_init(&at, spec);
     while (bson_iter_next(&at)) {
         if (strcmp(bson_iter_key(&at), "_id") != 0) {
-            bson_iter_recurse(&at, &sum);
-            bson_iter_next(&sum);
+            find_sum(&at, &sum);
             bson_append_int64(to, bson_iter_key(&at), -1, count * bson_iter_as_int64(&sum));
         }
     }

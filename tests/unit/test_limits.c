@@ -1,4 +1,4 @@
-/* What one request may cost: key names, pointers, patterns. */
+/* What one request may cost: key names, pointers, patterns, index keys, namespaces. */
 
 #include "unit.h"
 
@@ -144,6 +144,105 @@ static void ordinary_patterns_match_any_number_of_names(void **state) {
     assert_int_equal(reply.placeholders, 20000);
 }
 
+/* {bsonType: "object", properties: {name0: inner, name1: inner, …}} */
+static void append_properties(bson_t *schema, const char *name, int count, const bson_t *inner) {
+    bson_t properties;
+    BSON_APPEND_UTF8(schema, "bsonType", "object");
+    bson_append_document_begin(schema, "properties", -1, &properties);
+    for (int i = 0; i < count; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%s%d", name, i);
+        BSON_APPEND_DOCUMENT(&properties, text, inner);
+    }
+    bson_append_document_end(schema, &properties);
+}
+
+static bson_t *encrypted(const char *type) {
+    char json[256];
+    snprintf(json, sizeof json,
+             "{\"encrypt\": {\"bsonType\": \"%s\", \"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\", "
+             "\"keyId\": [{\"$binary\": {\"base64\": \"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}]}}",
+             type);
+    return bson_new_from_json((const uint8_t *)json, -1, NULL);
+}
+
+/* createIndexes of `keys` indexes on "user0", which has `fields` encrypted ints below it, under a collation. */
+static opencrypt_reply index_with_collation(int keys, int fields) {
+    bson_t *command = bson_new(), *field = encrypted("int"), *user = bson_new(), schema, indexes;
+    bson_t *index = bson_new_from_json(
+        (const uint8_t *)"{\"key\": {\"user0\": 1}, \"name\": \"i\", \"collation\": {\"locale\": \"en\"}}", -1, NULL);
+    opencrypt_reply reply;
+    BSON_APPEND_UTF8(command, "createIndexes", "c");
+    bson_append_array_begin(command, "indexes", -1, &indexes);
+    for (int i = 0; i < keys; i++)
+        BSON_APPEND_DOCUMENT(&indexes, "0", index);
+    bson_append_array_end(command, &indexes);
+    append_properties(user, "n", fields, field);
+    bson_append_document_begin(command, "jsonSchema", -1, &schema);
+    append_properties(&schema, "user", 1, user);
+    bson_append_document_end(command, &schema);
+    BSON_APPEND_BOOL(command, "isRemoteSchema", false);
+    opencrypt_analyze(request, bson_get_data(command), command->len, "db", 2, &reply);
+    bson_destroy(command);
+    bson_destroy(field);
+    bson_destroy(user);
+    bson_destroy(index);
+    return reply;
+}
+
+/* Each key is looked for strings below it: keys times fields are bounded. */
+static void a_search_for_strings_below_index_keys_is_given_up(void **state) {
+    (void)state;
+    assert_true(index_with_collation(64, 1000).ok);
+    opencrypt_reply reply = index_with_collation(4000, 4000);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "collation");
+}
+
+/* Namespaces are looked up by hash: one by one would be 400 million comparisons. */
+static void many_namespaces_of_a_bulk_write_are_found(void **state) {
+    enum { NAMESPACES = 20000 };
+    bson_t *command = bson_new(), *field = encrypted("string"), *entry = bson_new(), list, op, document, schema;
+    opencrypt_reply reply;
+    char name[32];
+    (void)state;
+    BSON_APPEND_INT32(command, "bulkWrite", 1);
+    bson_append_array_begin(command, "ops", -1, &list);
+    for (int i = 0; i < NAMESPACES; i++) {
+        bson_append_document_begin(&list, "0", -1, &op);
+        BSON_APPEND_INT32(&op, "insert", i);
+        bson_append_document_begin(&op, "document", -1, &document);
+        BSON_APPEND_UTF8(&document, "ssn0", "secret");
+        bson_append_document_end(&op, &document);
+        bson_append_document_end(&list, &op);
+    }
+    bson_append_array_end(command, &list);
+    bson_append_array_begin(command, "nsInfo", -1, &list);
+    for (int i = 0; i < NAMESPACES; i++) {
+        snprintf(name, sizeof name, "db.c%d", i);
+        bson_append_document_begin(&list, "0", -1, &op);
+        BSON_APPEND_UTF8(&op, "ns", name);
+        bson_append_document_end(&list, &op);
+    }
+    bson_append_array_end(command, &list);
+    bson_append_document_begin(entry, "jsonSchema", -1, &schema);
+    append_properties(&schema, "ssn", 1, field);
+    bson_append_document_end(entry, &schema);
+    BSON_APPEND_BOOL(entry, "isRemoteSchema", false);
+    bson_append_document_begin(command, "csfleEncryptionSchemas", -1, &list);
+    for (int i = 0; i < NAMESPACES; i++) {
+        snprintf(name, sizeof name, "db.c%d", i);
+        BSON_APPEND_DOCUMENT(&list, name, entry);
+    }
+    bson_append_document_end(command, &list);
+    opencrypt_analyze(request, bson_get_data(command), command->len, "admin", 5, &reply);
+    assert_true(reply.ok);
+    assert_int_equal(reply.placeholders, NAMESPACES);
+    bson_destroy(command);
+    bson_destroy(field);
+    bson_destroy(entry);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_key_name_has_at_most_1024_bytes),
@@ -152,6 +251,8 @@ int main(void) {
         cmocka_unit_test(a_request_has_a_budget_of_expensive_matches),
         cmocka_unit_test(the_budget_may_end_while_a_filter_is_normalised),
         cmocka_unit_test(ordinary_patterns_match_any_number_of_names),
+        cmocka_unit_test(a_search_for_strings_below_index_keys_is_given_up),
+        cmocka_unit_test(many_namespaces_of_a_bulk_write_are_found),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -10,6 +10,7 @@
 #include "keywords.h"
 #include "match.h"
 #include "opencrypt.h"
+#include "pipeline.h"
 #include "update.h"
 
 static const char *folder;
@@ -21,12 +22,12 @@ typedef struct seen {
 } seen;
 
 typedef struct names {
-    seen rows[128];
+    seen rows[256];
     size_t count;
 } names;
 
 static void add_name(names *n, const char *name) {
-    assert_true(n->count < 128);
+    assert_true(n->count < 256);
     if (n->count)
         assert_true(strcmp(n->rows[n->count - 1].name, name) < 0);
     n->rows[n->count++] = (seen){.name = name};
@@ -91,6 +92,36 @@ static void update_operators_have_cases(void **state) {
     assert_covered(&n);
 }
 
+static void stages_have_cases(void **state) {
+    names n = {.count = 0};
+    size_t count;
+    (void)state;
+    const oc_stage *rows = oc_stages(&count);
+    for (size_t i = 0; i < count; i++)
+        add_name(&n, rows[i].name);
+    assert_covered(&n);
+}
+
+static void expression_operators_have_cases(void **state) {
+    names n = {.count = 0};
+    size_t count;
+    (void)state;
+    const oc_expression_operator *rows = oc_expression_operators(&count);
+    for (size_t i = 0; i < count; i++)
+        add_name(&n, rows[i].name);
+    assert_covered(&n);
+}
+
+static void accumulators_have_cases(void **state) {
+    names n = {.count = 0};
+    size_t count;
+    (void)state;
+    const oc_accumulator *rows = oc_accumulators(&count);
+    for (size_t i = 0; i < count; i++)
+        add_name(&n, rows[i].name);
+    assert_covered(&n);
+}
+
 static void schema_keywords_have_cases(void **state) {
     names n = {.count = 0};
     size_t count;
@@ -130,13 +161,11 @@ static void commands_are_known_by_their_exact_name(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(match_operators_have_cases),
-        cmocka_unit_test(tree_operators_have_cases),
-        cmocka_unit_test(update_operators_have_cases),
-        cmocka_unit_test(schema_keywords_have_cases),
-        cmocka_unit_test(commands_have_cases),
-        cmocka_unit_test(generic_arguments_are_sorted),
-        cmocka_unit_test(commands_are_known_by_their_exact_name),
+        cmocka_unit_test(match_operators_have_cases),      cmocka_unit_test(tree_operators_have_cases),
+        cmocka_unit_test(update_operators_have_cases),     cmocka_unit_test(stages_have_cases),
+        cmocka_unit_test(expression_operators_have_cases), cmocka_unit_test(accumulators_have_cases),
+        cmocka_unit_test(schema_keywords_have_cases),      cmocka_unit_test(commands_have_cases),
+        cmocka_unit_test(generic_arguments_are_sorted),    cmocka_unit_test(commands_are_known_by_their_exact_name),
     };
     folder = argc > 1 ? argv[1] : "tests/cases";
     return cmocka_run_group_tests(tests, NULL, NULL);
