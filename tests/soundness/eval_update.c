@@ -177,6 +177,8 @@ static const value *modify(eval *e, const value *op, const value *doc) {
         if (strchr(m->name, '$') || (strcmp(m->name, "_id") == 0 && !e->inserting))
             e->unknown = true;
         bool removes = change == unset || change == rename_;
+        if (strcmp(m->name, "_id") == 0 && removes)
+            e->unknown = true;
         if (is_blocked(e, doc, m->name))
             e->failed |= !removes;
         else

@@ -340,6 +340,15 @@ static const node *foreign(judge *j, const value *name) {
     return node_of_collection(j->p, c);
 }
 
+/* A pipeline that reads from another collection. */
+static const node *foreign_pipeline(judge *j, const value *name, const value *o, const value *r) {
+    const collection *here = j->c;
+    j->c = world_find(j->w, value_chars(name));
+    const node *out = judge_pipeline(j, o, r, node_of_collection(j->p, j->c));
+    j->c = here;
+    return out;
+}
+
 static const node *joined_spot(judge *j, const node *at, const value *path) {
     spot s = node_find(j->p, at, value_chars(path));
     if (s.below || (s.in_array && !node_usable(s.node)) || (s.node->kind != N_ENCRYPTED && !node_usable(s.node)))
@@ -369,7 +378,7 @@ static const node *lookup(judge *j, const value *o, const value *r, const node *
     const node *matched = other;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "pipeline") == 0)
-            matched = judge_pipeline(j, it.o, it.r, other);
+            matched = foreign_pipeline(j, value_get(o, "from"), it.o, it.r);
         else
             judge_same(j, it.o, it.r);
     if (local && there)
@@ -418,7 +427,7 @@ static const node *union_with(judge *j, const value *o, const value *r, const no
     }
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "pipeline") == 0)
-            other = judge_pipeline(j, it.o, it.r, other);
+            other = foreign_pipeline(j, value_get(o, "coll"), it.o, it.r);
         else
             judge_same(j, it.o, it.r);
     return node_merge(j->p, at, other);

@@ -56,7 +56,9 @@ const node *node_child(pool *p, const node *n, const char *name) {
     if (n->either)
         return node_merge(p, node_child(p, n->either, name), node_child(p, n->or, name));
     position child = position_child(&n->base, name);
-    return n->base.n ? of_position(p, &child, n->origin) : &absent_node;
+    if (n->base.n)
+        return of_position(p, &child, n->origin);
+    return n->open ? &plain_node : &absent_node;
 }
 
 /* The first component of the path; *rest is NULL after the last. */
@@ -114,6 +116,7 @@ static const node *with_field(pool *p, const node *n, const char *name, const no
     node *copy = make(p, N_OBJECT);
     if (n->kind == N_OBJECT)
         *copy = *n;
+    copy->open |= n->kind == N_PLAIN;
     field *f = pool_take(p, sizeof *f);
     *f = (field){name, child, copy->fields};
     copy->fields = f;
@@ -135,7 +138,7 @@ const node *node_set(pool *p, const node *n, const char *path, const node *child
     const char *name = component(p, path, &rest);
     if (rest)
         child = node_set(p, node_child(p, n, name), rest, child, below);
-    if (n->kind == N_PLAIN && !node_holds(p, child))
+    if (n->kind == N_PLAIN && child->kind == N_PLAIN)
         return n;
     return with_field(p, n, name, child);
 }

@@ -18,6 +18,7 @@ typedef enum node_kind {
 
 typedef struct node {
     node_kind kind;
+    bool open;                        /* an object of which other names may stand for something plain */
     bool looked_up;                   /* an array that $lookup made */
     const metadata *meta;             /* of N_ENCRYPTED */
     const collection *origin;         /* where the metadata was declared */
