@@ -1,0 +1,77 @@
+#ifndef SOUNDNESS_JUDGE_H
+#define SOUNDNESS_JUDGE_H
+
+/* The independent checker, written from analysis.md and aggregation.md. It walks the command that went in and the
+ * `result` that came out side by side and accounts for every value: either it is the same in both, or it stands where
+ * the documents want a placeholder and is one, with the right algorithm, key and value. What the documents call an
+ * error must not have been accepted. Without a result it tells whether the documents accept the command. */
+
+#include "node.h"
+
+typedef enum verdict {
+    V_FINE,
+    V_REFUSE, /* the documents make this an error */
+    V_WRONG   /* the result is not what the documents say */
+} verdict;
+
+typedef struct judge {
+    pool *p;
+    const world *w;
+    const collection *c;   /* of the command */
+    bool encrypts;         /* some schema of the request encrypts something */
+    bool collated;         /* a non-simple collation is in force */
+    bool pipeline_marked;  /* something in the command's pipeline was marked */
+    bool in_group;         /* constants are written {$const: v} then */
+    bool only_exists;      /* a validator or partial filter: nothing may be compared */
+    const node *stored_in; /* in the pipeline of an update: what the schema says of the documents */
+    verdict verdict;
+    const char *why;
+} judge;
+
+/* One request. `result` may be NULL. */
+verdict judge_command(judge *j, const value *command, const value *result);
+
+/* The parts, which use each other. Every `r` may be NULL. */
+
+void judge_refuse(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void judge_wrong(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+typedef struct pairs {
+    const value *o, *r, *next_o, *next_r;
+    bool result;
+} pairs;
+
+/* The members of two containers that must have the same names. */
+pairs judge_pairs(judge *j, const value *o, const value *r);
+bool judge_next(judge *j, pairs *it);
+void judge_same(judge *j, const value *o, const value *r);
+/* `document`: what a pointer is resolved in; NULL: it cannot be. */
+void judge_stored(judge *j, const value *o, const value *r, const metadata *meta, const value *document);
+void judge_compared(judge *j, const value *o, const value *r, const metadata *meta);
+
+typedef enum purpose { INSERTED, REPLACING, SET, COMPARED } purpose;
+/* `whole`: the document that pointers are resolved in. */
+void judge_document(judge *j, const value *o, const value *r, const node *at, purpose why, const value *whole);
+void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal);
+void judge_update(judge *j, const value *o, const value *r, const node *at);
+void judge_sort(judge *j, const value *keys, const node *at);
+bool judge_is_operators(const value *v);
+
+/* A result that an expression may have. */
+typedef struct outcome {
+    enum { LITERAL, FIELD, REMOVED, COMPUTED } kind;
+    const node *node;   /* of FIELD */
+    const value *o, *r; /* of LITERAL: what may have to be marked; r NULL without a result */
+    const struct outcome *next;
+} outcome;
+
+const outcome *judge_expression(judge *j, const value *o, const value *r, const node *at);
+/* Literals stay what they are. */
+const node *judge_settle(judge *j, const outcome *list);
+void judge_condition(judge *j, const value *o, const value *r, const node *at);
+/* A projection or $project. The tree of what it lets through. */
+const node *judge_projection(judge *j, const value *o, const value *r, const node *at, bool find);
+const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at);
+void judge_update_pipeline(judge *j, const value *o, const value *r, const node *at);
+
+#endif

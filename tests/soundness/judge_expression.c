@@ -1,0 +1,304 @@
+/* Aggregation expressions: which results are possible, and what must be marked once it is clear what a literal is
+ * compared with. */
+
+#include <string.h>
+
+#include "judge.h"
+
+static const outcome *one_outcome(judge *j, outcome made) {
+    outcome *copy = pool_take(j->p, sizeof *copy);
+    *copy = made;
+    return copy;
+}
+
+static const outcome *computed(judge *j) {
+    return one_outcome(j, (outcome){.kind = COMPUTED});
+}
+
+static const outcome *join(judge *j, const outcome *a, const outcome *b) {
+    if (!a)
+        return b;
+    outcome *copy = pool_take(j->p, sizeof *copy);
+    *copy = *a;
+    copy->next = join(j, a->next, b);
+    return copy;
+}
+
+/* How a constant stands in the result: {$const: v} in a $group of a marked pipeline. */
+static const outcome *literal(judge *j, const value *o, const value *r) {
+    if (r && j->in_group && j->pipeline_marked && !value_is_placeholder(r)) {
+        const value *inner = r->type == T_DOC && value_count(r) == 1 ? value_get(r, "$const") : NULL;
+        if (!inner)
+            judge_wrong(j, "a constant of $group is not in normal form");
+        r = inner;
+    }
+    return one_outcome(j, (outcome){.kind = LITERAL, .o = o, .r = r});
+}
+
+static const outcome *explicit_literal(judge *j, const value *o, const value *r) {
+    if (r && r->type == T_DOC) {
+        r = value_count(r) == 1 ? value_get(r, o->name) : NULL;
+        if (!r)
+            judge_wrong(j, "%s was changed", o->name);
+    }
+    return one_outcome(j, (outcome){.kind = LITERAL, .o = o, .r = r});
+}
+
+static const outcome *field_path(judge *j, const char *path, const node *at) {
+    spot s = node_find(j->p, at, path);
+    if (s.below)
+        judge_refuse(j, "'%s' lies below an encrypted path", path);
+    if (s.node->kind == N_CONFLICT)
+        judge_refuse(j, "conflicting metadata at '%s'", path);
+    const node *found = s.in_array ? node_array(j->p, s.node, false) : s.node;
+    return one_outcome(j, (outcome){.kind = FIELD, .node = found});
+}
+
+static const outcome *variable(judge *j, const char *name, const node *at) {
+    if (strcmp(name, "ROOT") == 0 || strcmp(name, "CURRENT") == 0)
+        return one_outcome(j, (outcome){.kind = FIELD, .node = at});
+    if (strncmp(name, "CURRENT.", 8) == 0 || strncmp(name, "ROOT.", 5) == 0)
+        return field_path(j, strchr(name, '.') + 1, at);
+    if (strcmp(name, "REMOVE") == 0)
+        return one_outcome(j, (outcome){.kind = REMOVED});
+    return computed(j); /* variables bind plain values only */
+}
+
+static const outcome *string(judge *j, const value *o, const value *r, const node *at) {
+    const char *text = value_chars(o);
+    if (text[0] != '$')
+        return literal(j, o, r);
+    judge_same(j, o, r);
+    return text[1] == '$' ? variable(j, text + 2, at) : field_path(j, text + 1, at);
+}
+
+static bool is_encrypted(const outcome *e) {
+    return e->kind == FIELD && e->node->kind == N_ENCRYPTED;
+}
+
+/* Every result must be plain. */
+static void plain_only(judge *j, const outcome *list, const char *op) {
+    for (const outcome *e = list; e; e = e->next) {
+        if (e->kind == FIELD && node_holds(j->p, e->node))
+            judge_refuse(j, "%s over something encrypted", op);
+        if (e->kind == LITERAL)
+            judge_same(j, e->o, e->r);
+    }
+}
+
+static const metadata *encrypted_among(const outcome *list) {
+    for (const outcome *e = list; e; e = e->next)
+        if (is_encrypted(e))
+            return e->node->meta;
+    return NULL;
+}
+
+static bool has_strings(const metadata *meta) {
+    return metadata_allows(meta, T_STRING) || metadata_allows(meta, T_SYMBOL);
+}
+
+static void compare_with(judge *j, const outcome *list, const metadata *meta) {
+    for (const outcome *e = list; e; e = e->next) {
+        if (e->kind == LITERAL)
+            judge_compared(j, e->o, e->r, meta);
+        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e) && e->node->kind != N_ABSENT))
+            judge_refuse(j, "an encrypted field is compared with something computed or plain");
+        else if (is_encrypted(e) && !metadata_equal(e->node->meta, meta))
+            judge_refuse(j, "encrypted fields with different metadata are compared");
+    }
+}
+
+static void equality(judge *j, const outcome *a, const outcome *b) {
+    const metadata *meta = encrypted_among(a) ? encrypted_among(a) : encrypted_among(b);
+    if (!meta) {
+        plain_only(j, a, "$eq");
+        plain_only(j, b, "$eq");
+        return;
+    }
+    if (!metadata_comparable(meta) || j->only_exists)
+        judge_refuse(j, "comparison with a field that cannot be compared");
+    if (encrypted_among(a) && encrypted_among(b) && j->collated && has_strings(meta))
+        judge_refuse(j, "collation over encrypted strings");
+    compare_with(j, a, meta);
+    compare_with(j, b, meta);
+}
+
+static const outcome *judge_equality(judge *j, const value *o, const value *r, const node *at) {
+    pairs it = judge_pairs(j, o, r);
+    const outcome *sides[2] = {NULL, NULL};
+    for (unsigned i = 0; i < 2 && judge_next(j, &it); i++)
+        sides[i] = judge_expression(j, it.o, it.r, at);
+    equality(j, sides[0], sides[1]);
+    return computed(j);
+}
+
+static void in_list(judge *j, const outcome *needle, const value *o, const value *r, const node *at) {
+    const metadata *meta = encrypted_among(needle);
+    if (meta && o->type != T_ARRAY)
+        judge_refuse(j, "$in of an encrypted field without a list");
+    if (o->type != T_ARRAY) {
+        plain_only(j, judge_expression(j, o, r, at), "$in");
+        return;
+    }
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        const outcome *element = judge_expression(j, it.o, it.r, at);
+        if (meta && element && element->kind != LITERAL)
+            judge_refuse(j, "$in of an encrypted field with other than literals");
+        equality(j, needle, element);
+    }
+}
+
+static const outcome *judge_in(judge *j, const value *o, const value *r, const node *at) {
+    pairs it = judge_pairs(j, o, r);
+    if (!judge_next(j, &it))
+        return computed(j);
+    const outcome *needle = judge_expression(j, it.o, it.r, at);
+    if (judge_next(j, &it))
+        in_list(j, needle, it.o, it.r, at);
+    const metadata *meta = encrypted_among(needle);
+    if (meta)
+        compare_with(j, needle, meta);
+    if (meta && !metadata_comparable(meta))
+        judge_refuse(j, "$in of a field that cannot be compared");
+    if (!meta)
+        plain_only(j, needle, "$in");
+    return computed(j);
+}
+
+static const outcome *judge_cond(judge *j, const value *o, const value *r, const node *at) {
+    const outcome *results = NULL;
+    unsigned i = 0;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); i++) {
+        if (o->type == T_ARRAY ? i == 0 : strcmp(it.o->name, "if") == 0)
+            judge_condition(j, it.o, it.r, at);
+        else
+            results = join(j, results, judge_expression(j, it.o, it.r, at));
+    }
+    return results;
+}
+
+static const outcome *judge_branches(judge *j, const value *o, const value *r, const node *at) {
+    const outcome *results = NULL;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        for (pairs branch = judge_pairs(j, it.o, it.r); judge_next(j, &branch);)
+            if (strcmp(branch.o->name, "case") == 0)
+                judge_condition(j, branch.o, branch.r, at);
+            else
+                results = join(j, results, judge_expression(j, branch.o, branch.r, at));
+    return results;
+}
+
+static const outcome *judge_switch(judge *j, const value *o, const value *r, const node *at) {
+    const outcome *results = NULL;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        results = join(j, results,
+                       it.o->type == T_ARRAY ? judge_branches(j, it.o, it.r, at) : judge_expression(j, it.o, it.r, at));
+    return results;
+}
+
+static const outcome *judge_if_null(judge *j, const value *o, const value *r, const node *at) {
+    const outcome *results = NULL;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        results = join(j, results, judge_expression(j, it.o, it.r, at));
+    return results;
+}
+
+static const outcome *judge_let(judge *j, const value *o, const value *r, const node *at) {
+    const outcome *result = NULL;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        if (strcmp(it.o->name, "vars") != 0) {
+            result = judge_expression(j, it.o, it.r, at);
+            continue;
+        }
+        for (pairs vars = judge_pairs(j, it.o, it.r); judge_next(j, &vars);)
+            plain_only(j, judge_expression(j, vars.o, vars.r, at), "$let");
+    }
+    return result;
+}
+
+static const outcome *judge_generic(judge *j, const value *o, const value *r, const node *at) {
+    if (o->type != T_ARRAY) {
+        plain_only(j, judge_expression(j, o, r, at), o->name);
+        return computed(j);
+    }
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        plain_only(j, judge_expression(j, it.o, it.r, at), o->name);
+    return computed(j);
+}
+
+typedef const outcome *rule(judge *j, const value *o, const value *r, const node *at);
+
+static rule *rule_of(const char *op) {
+    static const struct {
+        const char *op;
+        rule *rule;
+    } table[] = {
+        {"$eq", judge_equality},   {"$ne", judge_equality},    {"$in", judge_in},   {"$cond", judge_cond},
+        {"$switch", judge_switch}, {"$ifNull", judge_if_null}, {"$let", judge_let},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].op, op) == 0)
+            return table[i].rule;
+    return judge_generic;
+}
+
+static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
+    const value *operand = o->first;
+    if (strcmp(operand->name, "$literal") == 0 || strcmp(operand->name, "$const") == 0)
+        return explicit_literal(j, operand, r);
+    pairs it = judge_pairs(j, o, r);
+    if (!judge_next(j, &it))
+        return NULL;
+    return rule_of(operand->name)(j, it.o, it.r, at);
+}
+
+static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
+    const node *made = &absent_node;
+    bool below = false, holds = false;
+    if (!o->first)
+        return literal(j, o, r);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
+        holds |= node_holds(j->p, child);
+        made = node_set(j->p, made, it.o->name, child, &below);
+    }
+    return holds ? one_outcome(j, (outcome){.kind = FIELD, .node = made}) : computed(j);
+}
+
+static const outcome *array(judge *j, const value *o, const value *r, const node *at) {
+    const node *element = &absent_node;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
+        element = element == &absent_node ? child : node_merge(j->p, element, child);
+    }
+    if (!node_holds(j->p, element))
+        return computed(j);
+    return one_outcome(j, (outcome){.kind = FIELD, .node = node_array(j->p, element, false)});
+}
+
+const outcome *judge_expression(judge *j, const value *o, const value *r, const node *at) {
+    switch (o->type) {
+    case T_STRING: return string(j, o, r, at);
+    case T_DOC: return o->first && o->first->name[0] == '$' ? operator(j, o, r, at) : object(j, o, r, at);
+    case T_ARRAY: return array(j, o, r, at);
+    default: return literal(j, o, r);
+    }
+}
+
+static const node *node_of(const outcome *e) {
+    return e->kind == FIELD ? e->node : e->kind == REMOVED ? &absent_node : &plain_node;
+}
+
+const node *judge_settle(judge *j, const outcome *list) {
+    const node *common = NULL;
+    for (const outcome *e = list; e; e = e->next) {
+        if (e->kind == LITERAL)
+            judge_same(j, e->o, e->r);
+        common = common ? node_merge(j->p, common, node_of(e)) : node_of(e);
+    }
+    return common ? common : &absent_node;
+}
+
+void judge_condition(judge *j, const value *o, const value *r, const node *at) {
+    plain_only(j, judge_expression(j, o, r, at), "condition");
+}

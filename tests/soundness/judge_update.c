@@ -1,0 +1,105 @@
+/* Updates by operators and by replacement. */
+
+#include <string.h>
+
+#include "judge.h"
+
+static bool is_positional(const char *path) {
+    return strstr(path, ".$") || path[0] == '$';
+}
+
+/* The part of the path before its first positional component. */
+static const char *before_positional(judge *j, const char *path) {
+    const char *dollar = strstr(path, ".$");
+    return pool_text(j->p, "%.*s", dollar ? (int)(dollar - path) : (int)strlen(path), path);
+}
+
+static void judge_positional(judge *j, const value *o, const value *r, const node *at) {
+    spot s = node_find(j->p, at, before_positional(j, o->name));
+    if (s.below || !node_usable(s.node))
+        judge_refuse(j, "positional path '%s' reaches an encrypted one", o->name);
+    judge_same(j, o, r);
+}
+
+static void judge_set(judge *j, const value *o, const value *r, const node *at) {
+    spot s = node_find(j->p, at, o->name);
+    if (s.below || s.node->kind == N_CONFLICT)
+        judge_refuse(j, "'%s' lies below an encrypted path or in conflict", o->name);
+    else if (s.node->kind == N_ENCRYPTED)
+        judge_stored(j, o, r, s.node->meta, NULL);
+    else if (s.node->kind == N_OBJECT && o->type == T_DOC)
+        judge_document(j, o, r, s.node, SET, NULL);
+    else if (s.node->kind == N_OBJECT && o->type == T_ARRAY)
+        judge_refuse(j, "array at '%s'", o->name);
+    else
+        judge_same(j, o, r);
+}
+
+static void judge_unset(judge *j, const value *o, const value *r, const node *at) {
+    spot s = node_find(j->p, at, o->name);
+    if (s.below || s.node->kind == N_CONFLICT)
+        judge_refuse(j, "$unset of '%s'", o->name);
+    judge_same(j, o, r);
+}
+
+static void judge_rename(judge *j, const value *o, const value *r, const node *at) {
+    if (o->type != T_STRING) {
+        judge_same(j, o, r); /* the server's error */
+        return;
+    }
+    spot from = node_find(j->p, at, o->name), to = node_find(j->p, at, value_chars(o));
+    bool both_plain = node_usable(from.node) && node_usable(to.node);
+    bool both_encrypted = from.node->kind == N_ENCRYPTED && to.node->kind == N_ENCRYPTED &&
+                          metadata_equal(from.node->meta, to.node->meta);
+    if (from.below || to.below || !(both_plain || both_encrypted))
+        judge_refuse(j, "$rename of '%s'", o->name);
+    judge_same(j, o, r);
+}
+
+static void judge_other(judge *j, const value *o, const value *r, const node *at) {
+    spot s = node_find(j->p, at, o->name);
+    if (s.below || !node_usable(s.node))
+        judge_refuse(j, "'%s' may not be updated so", o->name);
+    judge_same(j, o, r);
+}
+
+typedef void rule(judge *j, const value *o, const value *r, const node *at);
+
+static rule *rule_of(const char *op) {
+    static const struct {
+        const char *op;
+        rule *rule;
+    } table[] = {
+        {"$set", judge_set},   {"$setOnInsert", judge_set},   {"$unset", judge_unset},    {"$rename", judge_rename},
+        {"$inc", judge_other}, {"$mul", judge_other},         {"$min", judge_other},      {"$max", judge_other},
+        {"$bit", judge_other}, {"$currentDate", judge_other}, {"$push", judge_other},     {"$pull", judge_other},
+        {"$pop", judge_other}, {"$pullAll", judge_other},     {"$addToSet", judge_other},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strcmp(table[i].op, op) == 0)
+            return table[i].rule;
+    return NULL;
+}
+
+static void judge_modifiers(judge *j, const value *o, const value *r, const node *at) {
+    for (pairs ops = judge_pairs(j, o, r); judge_next(j, &ops);) {
+        rule *judge_path = rule_of(ops.o->name);
+        if (!judge_path || ops.o->type != T_DOC) {
+            if (j->encrypts)
+                judge_refuse(j, "update operator %s", ops.o->name);
+            judge_same(j, ops.o, ops.r);
+            continue;
+        }
+        for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);)
+            (is_positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);
+    }
+}
+
+void judge_update(judge *j, const value *o, const value *r, const node *at) {
+    if (o->type == T_ARRAY)
+        judge_update_pipeline(j, o, r, at);
+    else if (o->first && o->first->name[0] == '$')
+        judge_modifiers(j, o, r, at);
+    else
+        judge_document(j, o, r, at, REPLACING, o);
+}

@@ -1,0 +1,173 @@
+/* One value, and documents. */
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "judge.h"
+
+static void decide(judge *j, verdict v, const char *format, va_list args) {
+    char text[256];
+    if (j->verdict != V_FINE)
+        return;
+    vsnprintf(text, sizeof text, format, args);
+    j->verdict = v;
+    j->why = pool_text(j->p, "%s", text);
+}
+
+void judge_refuse(judge *j, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    decide(j, V_REFUSE, format, args);
+    va_end(args);
+}
+
+void judge_wrong(judge *j, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    decide(j, V_WRONG, format, args);
+    va_end(args);
+}
+
+pairs judge_pairs(judge *j, const value *o, const value *r) {
+    if (r && r->type != o->type) {
+        judge_wrong(j, "'%s' changed its type", o->name ? o->name : "");
+        r = NULL;
+    }
+    return (pairs){.next_o = o->first, .next_r = r ? r->first : NULL, .result = r};
+}
+
+bool judge_next(judge *j, pairs *it) {
+    it->o = it->next_o;
+    it->r = it->next_r;
+    if (!it->o) {
+        if (it->result && it->r)
+            judge_wrong(j, "'%s' was added", it->r->name);
+        return false;
+    }
+    if (it->result && !it->r)
+        judge_wrong(j, "'%s' was lost", it->o->name);
+    if (it->r && strcmp(it->o->name, it->r->name) != 0)
+        judge_wrong(j, "'%s' became '%s'", it->o->name, it->r->name);
+    it->next_o = it->o->next;
+    it->next_r = it->r ? it->r->next : NULL;
+    return j->verdict == V_FINE;
+}
+
+void judge_same(judge *j, const value *o, const value *r) {
+    if (r && !value_equal(o, r))
+        judge_wrong(j, "'%s' was changed", o->name ? o->name : "");
+}
+
+static bool key_matches(judge *j, const value *placeholder, const metadata *meta, const value *document) {
+    if (meta->key < 0) {
+        const value *name = document ? value_get(document, meta->key_field) : NULL;
+        const value *ka = value_get(placeholder, "ka");
+        return name && ka && value_equal(name, ka);
+    }
+    uint8_t id[16] = {0};
+    id[15] = (uint8_t)meta->key;
+    const value *ki = value_get(placeholder, "ki");
+    return ki && value_equal(ki, value_binary(j->p, 4, id, sizeof id));
+}
+
+static void check_placeholder(judge *j, const value *o, const value *r, const metadata *meta, const value *document) {
+    const uint8_t *payload;
+    if (!value_is_placeholder(r)) {
+        judge_wrong(j, "plaintext at '%s'", o->name);
+        return;
+    }
+    uint32_t len = value_payload(r, &payload);
+    const value *placeholder = payload[0] == 0 ? value_read(j->p, payload + 1, len - 1) : NULL;
+    if (!placeholder || value_count(placeholder) != 3) {
+        judge_wrong(j, "'%s' is no CSFLE placeholder", o->name);
+        return;
+    }
+    const value *a = placeholder->first, *v = placeholder->last;
+    if (strcmp(a->name, "a") != 0 || !value_equal(a, value_int(j->p, meta->algorithm)))
+        judge_wrong(j, "'%s' is marked with the wrong algorithm", o->name);
+    else if (!key_matches(j, placeholder, meta, document))
+        judge_wrong(j, "'%s' is marked with the wrong key", o->name);
+    else if (strcmp(v->name, "v") != 0 || !value_equal(v, o))
+        judge_wrong(j, "'%s' is marked with another value", o->name);
+}
+
+static void check_type(judge *j, const value *o, const metadata *meta) {
+    if (o->type == T_BINARY && value_subtype(o) == 6)
+        judge_refuse(j, "ciphertext at '%s'", o->name);
+    else if (!metadata_allows(meta, o->type))
+        judge_refuse(j, "type %d at '%s'", o->type, o->name);
+}
+
+static bool repeated(const value *doc, const value *m) {
+    for (const value *other = doc->first; other; other = other->next)
+        if (other != m && strcmp(other->name, m->name) == 0)
+            return true;
+    return false;
+}
+
+void judge_stored(judge *j, const value *o, const value *r, const metadata *meta, const value *document) {
+    const value *key = meta->key < 0 && document ? value_get(document, meta->key_field) : NULL;
+    check_type(j, o, meta);
+    if (meta->key < 0 && (!key || key->type != T_STRING || repeated(document, key)))
+        judge_refuse(j, "no key name for '%s'", o->name);
+    if (r && j->verdict == V_FINE)
+        check_placeholder(j, o, r, meta, document);
+}
+
+void judge_compared(judge *j, const value *o, const value *r, const metadata *meta) {
+    if (!metadata_comparable(meta))
+        judge_refuse(j, "'%s' is compared with a field that cannot be", o->name);
+    if (j->only_exists)
+        judge_refuse(j, "comparison in a stored filter");
+    check_type(j, o, meta);
+    if (o->type == T_REGEX)
+        judge_refuse(j, "regular expression against an encrypted field");
+    if (j->collated && (o->type == T_STRING || o->type == T_SYMBOL))
+        judge_refuse(j, "collation over an encrypted string");
+    if (r && j->verdict == V_FINE)
+        check_placeholder(j, o, r, meta, NULL);
+}
+
+static bool is_zero_timestamp(const value *v) {
+    return v->type == T_TIMESTAMP && memcmp(v->bytes, "\0\0\0\0\0\0\0\0", 8) == 0;
+}
+
+static bool holds_document(const value *v) {
+    for (const value *m = v->first; m; m = m->next)
+        if (m->type == T_DOC || (m->type == T_ARRAY && holds_document(m)))
+            return true;
+    return false;
+}
+
+static void judge_encrypted_member(judge *j, const value *parent, const value *o, const value *r, const metadata *meta,
+                                   purpose why, const value *whole) {
+    if (why == COMPARED) {
+        judge_compared(j, o, r, meta);
+        return;
+    }
+    if (repeated(parent, o))
+        judge_refuse(j, "'%s' twice", o->name);
+    if ((why == INSERTED || why == REPLACING) && parent == whole && is_zero_timestamp(o))
+        judge_refuse(j, "Timestamp(0, 0) at '%s'", o->name);
+    judge_stored(j, o, r, meta, whole);
+}
+
+void judge_document(judge *j, const value *o, const value *r, const node *at, purpose why, const value *whole) {
+    pairs it = judge_pairs(j, o, r);
+    while (judge_next(j, &it)) {
+        const node *child = node_child(j->p, at, it.o->name);
+        if (child->kind == N_CONFLICT || child->kind == N_UNKNOWN)
+            judge_refuse(j, "conflicting metadata at '%s'", it.o->name);
+        else if (child->kind == N_ENCRYPTED)
+            judge_encrypted_member(j, o, it.o, it.r, child->meta, why, whole);
+        else if (child->kind == N_OBJECT && it.o->type == T_DOC)
+            judge_document(j, it.o, it.r, child, why, whole);
+        else if (child->kind == N_OBJECT && it.o->type == T_ARRAY && (why != COMPARED || holds_document(it.o)))
+            judge_refuse(j, "array above an encrypted path at '%s'", it.o->name);
+        else if (child->kind == N_ARRAY && why == COMPARED)
+            judge_refuse(j, "comparison with the array '%s'", it.o->name);
+        else
+            judge_same(j, it.o, it.r);
+    }
+}

@@ -1,0 +1,165 @@
+#include "trial.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eval.h"
+#include "gen.h"
+#include "judge.h"
+#include "sabotage.h"
+#include "tokens.h"
+
+void bench_open(bench *b, bool evaluate) {
+    *b = (bench){.engine = opencrypt_engine_new(), .evaluate = evaluate};
+    b->request = b->engine ? opencrypt_request_new(b->engine, 0) : NULL;
+    if (!b->request) {
+        fputs("out of memory\n", stderr);
+        exit(2);
+    }
+}
+
+void bench_close(bench *b) {
+    opencrypt_request_free(b->request);
+    opencrypt_engine_free(b->engine);
+    free(b->bytes.data);
+    pool_done(&b->pool);
+}
+
+static const value *read_reply(bench *b, const opencrypt_reply *reply) {
+    uint8_t *copy = pool_take(&b->pool, reply->len);
+    memcpy(copy, reply->data, reply->len);
+    return value_read(&b->pool, copy, reply->len);
+}
+
+static const char *judged(bench *b, const world *w, const value *command, const value *result) {
+    judge j = {.p = &b->pool, .w = w};
+    switch (judge_command(&j, command, result)) {
+    case V_REFUSE: return pool_text(&b->pool, "accepted, but: %s", j.why);
+    case V_WRONG: return pool_text(&b->pool, "wrong result: %s", j.why);
+    default: return NULL;
+    }
+}
+
+enum { DOCUMENTS = 6 };
+
+static const value *documents_for(bench *b, const world *w, const collection *c, uint64_t seed) {
+    rng r = {seed};
+    gen g = {.r = &r, .p = &b->pool, .w = w, .c = c};
+    position root = position_root(c->root);
+    value *docs = value_array(&b->pool);
+    for (int i = 0; i < DOCUMENTS; i++)
+        value_push(&b->pool, docs, gen_document(&g, &root, true));
+    return docs;
+}
+
+static const value *tokenised(vault *v, const value *docs, const collection *c) {
+    value *out = value_array(v->p);
+    for (const value *doc = docs->first; doc; doc = doc->next)
+        value_push(v->p, out, tokens_in_document(v, doc, c));
+    return out;
+}
+
+static bool writes(const value *command) {
+    static const char *const names[] = {"insert", "update", "findAndModify", "findandmodify", "bulkWrite"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(command->first->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static const char *stored_soundly(const vault *v, const value *docs, const collection *c) {
+    for (const value *doc = docs->first; doc; doc = doc->next) {
+        const char *why = tokens_misplaced(v, doc, c);
+        if (why)
+            return why;
+    }
+    return NULL;
+}
+
+static const char *compare_meanings(bench *b, const value *plain, const value *marked, const collection *c,
+                                    const value *docs, bool *evaluated) {
+    vault v = {.p = &b->pool};
+    eval original = {.p = &b->pool, .documents = docs, .collection = c->name};
+    eval encrypted = {.p = &b->pool, .documents = tokenised(&v, docs, c), .collection = c->name};
+    const value *expected = eval_command(&original, plain);
+    const value *got = eval_command(&encrypted, tokens_for_placeholders(&v, marked));
+    *evaluated = !original.unknown && !encrypted.unknown;
+    if (!*evaluated)
+        return NULL;
+    if (original.failed != encrypted.failed)
+        return "wrong meaning: fails on one side only";
+    if (original.failed)
+        return NULL;
+    const char *why = writes(plain) ? stored_soundly(&v, got, c) : NULL;
+    if (why)
+        return pool_text(&b->pool, "wrong meaning: %s", why);
+    return value_equal(expected, tokens_undone(&v, got)) ? NULL : "wrong meaning: other results on ciphertext";
+}
+
+/* The collection that the command names first; bulkWrite names it in nsInfo. */
+static const collection *target(const world *w, const value *command) {
+    const value *names = value_get(command, "nsInfo");
+    const value *name = names && names->first ? value_get(names->first, "ns") : command->first;
+    const char *text = name ? value_chars(name) : "";
+    return world_find(w, strncmp(text, "db.", 3) == 0 ? text + 3 : text);
+}
+
+static const char *evaluated(bench *b, const world *w, const value *command, const value *result, uint64_t seed,
+                             bool *done) {
+    if (value_get(command, "explain")) {
+        command = value_get(command, "explain");
+        result = value_get(result, "explain");
+    }
+    const collection *c = target(w, command);
+    return c ? compare_meanings(b, command, result, c, documents_for(b, w, c, seed), done) : NULL;
+}
+
+static const char *check_flags(const world *w, const value *reply, const opencrypt_reply *given) {
+    const value *has = value_get(reply, "hasEncryptionPlaceholders"),
+                *needs = value_get(reply, "schemaRequiresEncryption");
+    if (!has || has->type != T_BOOL || has->bytes[0] != (given->placeholders > 0))
+        return "wrong hasEncryptionPlaceholders";
+    if (value_placeholders(value_get(reply, "result")) != given->placeholders && world_encrypts(w))
+        return "wrong number of placeholders";
+    if (!needs || needs->type != T_BOOL || needs->bytes[0] != world_encrypts(w))
+        return "wrong schemaRequiresEncryption";
+    return NULL;
+}
+
+static void accepted(bench *b, const world *w, const value *command, const opencrypt_reply *reply, uint64_t seed,
+                     trial *t) {
+    const value *doc = read_reply(b, reply), *result = doc ? value_get(doc, "result") : NULL;
+    t->ending = E_ACCEPTED;
+    t->placeholders = reply->placeholders;
+    t->judge_says = result ? check_flags(w, doc, reply) : "no result";
+    if (t->judge_says)
+        return;
+    if (b->sabotage && reply->placeholders)
+        result = sabotage(&b->pool, &(rng){seed}, result);
+    t->judge_says = judged(b, w, command, result);
+    if (b->evaluate && (b->sabotage || !t->judge_says))
+        t->evaluator_says = evaluated(b, w, command, result, seed, &t->evaluated);
+}
+
+static void refused(bench *b, const world *w, const value *command, const opencrypt_reply *reply, trial *t) {
+    const char *rule = reply->refusal.rule;
+    t->message = pool_text(&b->pool, "%s: %s", rule, reply->refusal.message);
+    t->ending = reply->refusal.code == 115 ? E_NOT_ANALYSED : reply->refusal.path[0] == '/' ? E_SCHEMA : E_REFUSED;
+    judge j = {.p = &b->pool, .w = w};
+    if (t->ending == E_REFUSED && judge_command(&j, command, NULL) == V_FINE)
+        t->too_strict = t->message;
+}
+
+trial try_command(bench *b, const world *w, const value *command, uint64_t seed) {
+    trial t = {0};
+    opencrypt_reply reply;
+    b->bytes.len = 0;
+    value_write(&b->bytes, command);
+    if (opencrypt_analyze(b->request, b->bytes.data, b->bytes.len, NULL, 0, &reply))
+        accepted(b, w, command, &reply, seed, &t);
+    else
+        refused(b, w, command, &reply, &t);
+    t.failure = t.judge_says ? t.judge_says : t.evaluator_says;
+    return t;
+}
