@@ -272,8 +272,9 @@ static bool add_field(const oc_scope *s, oc_nameset *seen, const oc_elem *e) {
                    "An object of an expression holds the field '%s' twice", oc_name(e->name).text);
 }
 
-static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const oc_elem *e, bool literals) {
-    oc_results results = {.literals = literals};
+/* As one node, for the same interest as its object's. */
+static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_results *like) {
+    oc_results results = {.literals = like->literals, .plain = like->plain};
     return oc_evaluate_each(s, frame, e, &results) ? oc_join_results(s, &results) : NULL;
 }
 
@@ -306,14 +307,14 @@ static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resu
     while (oc_next(&it, &member)) {
         if (!add_field(s, &seen, &member))
             return false;
-        const oc_node *node = evaluate_member(s, inner, &member, out->literals);
+        const oc_node *node = evaluate_member(s, inner, &member, out);
         if (!node)
             return false;
         plain = plain && node->kind == OC_PLAIN;
         raw = raw && is_raw_literal(node);
         entries[n++] = (oc_name_entry){.name = member.name, .value = node};
     }
-    if (plain && !out->literals)
+    if (plain && out->plain)
         return oc_add_result(s, out, &oc_plain_node, no_path);
     return add_object(s, frame, e, entries, n, raw, out);
 }
@@ -327,7 +328,7 @@ static bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resul
     if (!inner)
         return oc_no_memory(s->a);
     while (oc_next(&it, &member)) {
-        const oc_node *node = evaluate_member(s, inner, &member, out->literals);
+        const oc_node *node = evaluate_member(s, inner, &member, out);
         if (!node)
             return false;
         raw = raw && is_raw_literal(node);
@@ -459,11 +460,11 @@ bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_r
 }
 
 const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
-    return evaluate_member(s, frame, e, false);
+    return evaluate_member(s, frame, e, &(oc_results){0});
 }
 
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
-    oc_results results = {.literals = false};
+    oc_results results = {.plain = true};
     if (!oc_evaluate_each(s, frame, e, &results))
         return false;
     for (size_t i = 0; i < results.count; i++)

@@ -53,6 +53,7 @@ typedef struct oc_result {
 
 typedef struct oc_results {
     bool literals; /* by the caller: constants are wanted as such; else they are just plain */
+    bool plain;    /* by the caller: only what is not plain is of interest */
     size_t count, cap;
     oc_result *items;
     oc_result few[4];

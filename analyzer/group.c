@@ -264,15 +264,20 @@ typedef struct grouped {
     oc_nameset seen;
 } grouped;
 
-static bool add(oc_pipeline *p, grouped *g, oc_str name, const oc_node *node) {
-    if (!node)
-        return false;
-    switch (oc_nameset_add(&g->seen, p->scope.a->arena, name)) {
-    case OC_NAME_ADDED: g->entries[g->count++] = (oc_name_entry){.name = name, .value = node}; return true;
+static bool first_of_its_name(const oc_pipeline *p, oc_nameset *seen, oc_str name) {
+    switch (oc_nameset_add(seen, p->scope.a->arena, name)) {
+    case OC_NAME_ADDED: return true;
     case OC_NAME_NO_MEMORY: return oc_no_memory(p->scope.a);
     case OC_NAME_PRESENT: break;
     }
     return oc_fail_stage(p, &(oc_path){NULL, name}, "give the field once", "holds a field twice");
+}
+
+static bool add(oc_pipeline *p, grouped *g, oc_str name, const oc_node *node) {
+    if (!node || !first_of_its_name(p, &g->seen, name))
+        return false;
+    g->entries[g->count++] = (oc_name_entry){.name = name, .value = node};
+    return true;
 }
 
 static bool start(oc_pipeline *p, grouped *g, const oc_elem *e) {
@@ -395,6 +400,7 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
 /* All functions see the documents as they came in. */
 static bool set_windows(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_pipeline after = *p;
+    oc_nameset seen = {0};
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
@@ -403,7 +409,8 @@ static bool set_windows(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member))
-        if (!oc_stage_set(&after, member.name, window_function(p, inner, &member)))
+        if (!first_of_its_name(p, &seen, member.name) ||
+            !oc_stage_set(&after, member.name, window_function(p, inner, &member)))
             return false;
     p->scope.tree = after.scope.tree;
     return true;

@@ -129,8 +129,10 @@ static bool projection_operator(projected *p, oc_frame *frame, const oc_elem *e,
     oc_elem op;
     oc_bson_first(e->value, &op);
     bool alone = op.end == e->end - 1;
+    if (alone && oc_str_is(op.name, "$slice") && !plain_only(p, at, path, "$slice"))
+        return false;
     if (alone && oc_str_is(op.name, "$slice") && is_slice(&op))
-        return plain_only(p, at, path, "$slice");
+        return true;
     if (alone && oc_str_is(op.name, "$elemMatch"))
         return plain_only(p, at, path, "$elemMatch") && oc_filter_elements(p->a, &op, path);
     return computed(p, frame, e, at, path);

@@ -241,6 +241,24 @@ static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem 
     return oc_add_result(s, out, &oc_plain_node, no_path);
 }
 
+/* ---- metadata ---- */
+
+/* What the server knows of a document beside its fields. An index key holds fields, ciphertext among them, and so may
+ * what is not known here. */
+static bool evaluate_meta(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    static const char *const plain[] = {
+        "geoNearDistance", "geoNearPoint",     "randVal",          "recordId",           "score",
+        "scoreDetails",    "searchHighlights", "searchScore",      "searchScoreDetails", "searchSequenceToken",
+        "sortKey",         "textScore",        "vectorSearchScore"};
+    (void)frame;
+    if (operand->type != OC_STRING || !oc_is_opaque(operand))
+        return fail_shape(s, "$meta", "the name of a kind of metadata");
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (oc_str_is(oc_elem_str(operand), plain[i]))
+            return oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_add_result(s, out, oc_derive_unknown("$meta", &s->a->lookup), no_path);
+}
+
 /* ---- the table ---- */
 
 #define LIST      OC_OPERANDS, NULL, NULL
@@ -340,7 +358,7 @@ static const oc_expression_operator operators[] = {
     {"$maxN",                NAMED, "n input", NULL},
     {"$median",              NAMED, "input =method", NULL},
     {"$mergeObjects",        LIST},
-    {"$meta",                OPAQUE},
+    {"$meta",                OC_OPERAND_OPAQUE, NULL, evaluate_meta},
     {"$millisecond",         BOTH,  "date timezone", NULL},
     {"$min",                 LIST},
     {"$minN",                NAMED, "n input", NULL},

@@ -92,6 +92,13 @@ static bool writes(const reshape *r, const oc_elem *e) {
     return false;
 }
 
+/* What has been made of the elements of an array. One with nothing encrypted is plain itself. */
+static const oc_node *element_out(const oc_node *out) {
+    if (out->kind == OC_ARRAY_OF)
+        return out->element;
+    return out->rest == &oc_absent_node ? &empty_object : &oc_plain_node;
+}
+
 static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
 
 static const oc_node *in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at,
@@ -99,7 +106,7 @@ static const oc_node *in_elements(reshape *r, oc_frame *frame, const oc_elem *e,
     place element = *at;
     element.document = true;
     element.in = at->in->element;
-    element.out = at->out->kind == OC_ARRAY_OF ? at->out->element : &empty_object;
+    element.out = element_out(at->out);
     const oc_node *node = inner(r, frame, e, &element);
     return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
 }
@@ -169,7 +176,7 @@ static const oc_node *path_in_elements(reshape *r, oc_frame *frame, const oc_ele
     place element = *at;
     element.document = true;
     element.in = at->in->element;
-    element.out = at->out->kind == OC_ARRAY_OF ? at->out->element : &empty_object;
+    element.out = element_out(at->out);
     const oc_node *node = path(r, frame, e, &element, rest);
     return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
 }

@@ -66,12 +66,13 @@ static bool spec(const oc_pipeline *p, const oc_elem *e);
 
 /* A string, {value: string, multi: string}, or an array of these. A wildcard reads whatever it meets. */
 static bool check_path(const oc_pipeline *p, const oc_elem *e) {
-    oc_elem value, member;
+    oc_elem parts[2] = {0}, member;
     if (e->type == OC_STRING)
         return oc_stage_plain_path(p, oc_elem_str(e));
-    if (e->type == OC_DOCUMENT && oc_bson_find(e->value, "value", &value) && value.type == OC_STRING &&
-        !oc_bson_find(e->value, "wildcard", &member))
-        return oc_stage_plain_path(p, oc_elem_str(&value));
+    if (e->type == OC_DOCUMENT && !oc_bson_find(e->value, "wildcard", &member))
+        return oc_stage_options(p, e, "value =multi", parts) &&
+               (parts[0].start && parts[0].type == OC_STRING ? oc_stage_plain_path(p, oc_elem_str(&parts[0]))
+                                                             : fail_hidden(p, e->name));
     if (e->type != OC_ARRAY)
         return fail_hidden(p, e->name);
     oc_iter it = oc_elem_iter(e);

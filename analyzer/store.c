@@ -38,8 +38,17 @@ static bool store_literal(oc_pipeline *p, const oc_literal *l, const oc_node *ta
     return true;
 }
 
+/* The node of several subschemas is made anew by each look-up. */
+static bool is_same(const oc_node *a, const oc_node *b) {
+    if (a == b)
+        return true;
+    if (!a->part_count || a->part_count != b->part_count)
+        return false;
+    return memcmp(a->parts, b->parts, a->part_count * sizeof *a->parts) == 0;
+}
+
 static bool is_copy(const oc_node *node, const oc_node *target) {
-    return node == target ||
+    return is_same(node, target) ||
            (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
 }
 
@@ -139,7 +148,7 @@ static bool is_listed(const oc_node *node) {
  * names are compared one by one. */
 static bool agree_bottom(const oc_pipeline *p, const oc_node *target, const oc_node *bottom, const oc_node *node,
                          const oc_path *path) {
-    if (bottom == target || bottom->rest == &oc_absent_node)
+    if (is_same(bottom, target) || bottom->rest == &oc_absent_node)
         return true;
     if (!is_listed(target) || !is_listed(bottom))
         return fail(p, path, target);
@@ -149,7 +158,7 @@ static bool agree_bottom(const oc_pipeline *p, const oc_node *target, const oc_n
 static bool agree_object(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
     const oc_node *at = node;
     for (;; at = at->base) {
-        if (at == target)
+        if (is_same(at, target))
             return true;
         if (!agree_names(p, &at->children, target, node, path))
             return false;
