@@ -278,20 +278,31 @@ static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const 
     return oc_evaluate_each(s, frame, e, &results) ? oc_join_results(s, &results) : NULL;
 }
 
+static bool has_constants(const oc_name_entry *entries, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const oc_node *node = entries[i].value;
+        if (is_literal(node) || node->constants)
+            return true;
+    }
+    return n == 0;
+}
+
 /* The object node; where all its fields are constants, a constant of that shape. */
 static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_name_entry *entries, size_t n,
                        bool raw, oc_results *out) {
     const oc_node *node = oc_derive_object(entries, n, &s->a->lookup);
-    if (!node || !raw)
+    if (!node || !has_constants(entries, n))
         return oc_add_result(s, out, node, no_path);
-    oc_node *constant = oc_arena_alloc(s->a->arena, sizeof *constant);
+    oc_node *object = oc_arena_alloc(s->a->arena, sizeof *object);
     oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
-    if (!constant || !literal)
+    if (!object || !literal)
         return oc_no_memory(s->a);
     *literal = (oc_literal){.frame = frame, .place = *e, .value = *e};
-    *constant = *node;
-    constant->literal = literal;
-    return oc_add_result(s, out, constant, no_path);
+    *object = *node;
+    object->constants = true;
+    if (raw)
+        object->literal = literal;
+    return oc_add_result(s, out, object, no_path);
 }
 
 static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {

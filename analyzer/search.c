@@ -35,7 +35,7 @@ static const struct {
     {"mustNot", SEARCH_SPEC}, {"near", SEARCH_SPEC}, {"numBuckets", SEARCH_CONSTANT}, {"operator", SEARCH_SPEC},
     {"origin", SEARCH_CONSTANT}, {"path", SEARCH_PATH}, {"phrase", SEARCH_SPEC}, {"pivot", SEARCH_CONSTANT},
     {"query", SEARCH_CONSTANT}, {"queryString", SEARCH_HIDDEN}, {"range", SEARCH_SPEC}, {"regex", SEARCH_SPEC},
-    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_SPEC}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
+    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_HIDDEN}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
     {"score", SEARCH_SPEC}, {"scoreDetails", SEARCH_CONSTANT}, {"searchAfter", SEARCH_CONSTANT}, {"searchBefore", SEARCH_CONSTANT},
     {"should", SEARCH_SPEC}, {"slop", SEARCH_CONSTANT}, {"sort", SEARCH_KEYS}, {"span", SEARCH_SPEC},
     {"subtract", SEARCH_SPEC}, {"synonyms", SEARCH_CONSTANT}, {"term", SEARCH_SPEC}, {"text", SEARCH_SPEC},

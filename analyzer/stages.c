@@ -116,10 +116,15 @@ enum { MOST_LEVELS = 1000 };
 
 static bool collect(levels *l, const oc_node *node);
 
-static bool collect_table(levels *l, const oc_name_table *table) {
-    for (size_t i = 0; table->slots && i <= table->mask; i++)
-        if (table->slots[i].name.s && !collect(l, table->slots[i].value))
+/* Asks `top` for each name: a stage may have hidden what the table says. */
+static bool collect_table(levels *l, const oc_node *top, const oc_name_table *table) {
+    for (size_t i = 0; table->slots && i <= table->mask; i++) {
+        if (!table->slots[i].name.s)
+            continue;
+        const oc_node *child = oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup);
+        if (!child || !collect(l, child))
             return false;
+    }
     return true;
 }
 
@@ -142,19 +147,19 @@ static bool add_level(levels *l, const oc_node *node) {
     return true;
 }
 
-/* What lies below, in whatever way a node may hold it. */
-static bool collect_below(levels *l, const oc_node *node) {
+/* What lies below `top`, in whatever way `node`, a part of it, may hold it. */
+static bool collect_below(levels *l, const oc_node *top, const oc_node *node) {
     if (node->kind == OC_ABOVE && node->either)
-        return oc_derive_work(&l->a->lookup) && collect_below(l, node->either->one) &&
-               collect_below(l, node->either->other);
+        return oc_derive_work(&l->a->lookup) && collect_below(l, top, node->either->one) &&
+               collect_below(l, top, node->either->other);
     for (size_t i = 0; i < node->pattern_count; i++)
         if (!collect(l, node->patterns[i].node))
             return false;
     for (size_t i = 0; i < node->part_count; i++)
-        if (!collect_below(l, node->parts[i]))
+        if (!collect_below(l, top, node->parts[i]))
             return false;
-    return collect_table(l, &node->children) && (!node->rest || collect(l, node->rest)) &&
-           (!node->base || collect_below(l, node->base));
+    return collect_table(l, top, &node->children) && (!node->rest || collect(l, node->rest)) &&
+           (!node->base || collect_below(l, top, node->base));
 }
 
 static bool collect(levels *l, const oc_node *node) {
@@ -163,7 +168,7 @@ static bool collect(levels *l, const oc_node *node) {
     if (node->kind == OC_UNKNOWN || node->kind == OC_CONFLICT)
         return oc_fail(l->a->error, OC_UNKNOWN_USED, NULL, "$redact", "return $$KEEP or $$PRUNE only",
                        "$redact with $$DESCEND looks into a field whose encryption is not known until runtime");
-    return node->kind != OC_ABOVE || (add_level(l, node) && collect_below(l, node));
+    return node->kind != OC_ABOVE || (add_level(l, node) && collect_below(l, node, node));
 }
 
 /* ---- whether it may descend: whatever is not plainly $$KEEP or $$PRUNE may be equal to what $$DESCEND stands for ----

@@ -52,12 +52,6 @@ static bool is_copy(const oc_node *node, const oc_node *target) {
            (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
 }
 
-/* An object that an expression has built: its own fields and no others. */
-static bool is_built(const oc_node *node) {
-    return (node->kind == OC_PLAIN || node->kind == OC_ABOVE) && node->rest == &oc_absent_node && !node->base &&
-           node != &oc_absent_node;
-}
-
 static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path);
 
 static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path) {
@@ -69,8 +63,6 @@ static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc
         oc_no_memory(p->scope.a);
         return NULL;
     }
-    if (!oc_derive_work(lookup))
-        return NULL;
     for (size_t i = 0; table->slots && i <= table->mask; i++) {
         const oc_name_entry *slot = &table->slots[i];
         if (!slot->name.s)
@@ -97,7 +89,7 @@ static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_no
     if (constant)
         return target->kind == OC_PLAIN ? &oc_plain_node : target;
     /* No node with constants in it is kept: a later stage would take them for its own. */
-    return is_built(node) && (target->kind == OC_ABOVE || target->kind == OC_PLAIN)
+    return node->constants && (target->kind == OC_ABOVE || target->kind == OC_PLAIN)
                ? store_fields(p, node, target, path)
                : node;
 }

@@ -1,8 +1,8 @@
 #include "derive.h"
 
 enum {
-    MOST_WORK = 100000,
-    DEEPEST_EITHER = 200,
+    MOST_WORK = 300000,
+    DEEPEST = 200, /* alternatives and arrays in one another, each a recursion */
 };
 
 static const oc_node *out_of_memory(oc_lookup *lookup) {
@@ -29,7 +29,10 @@ const oc_node *oc_derive_literal(const oc_literal *literal, oc_lookup *lookup) {
 const oc_node *oc_derive_array(const oc_node *element, bool looked_up, oc_lookup *lookup) {
     if (element->kind == OC_PLAIN)
         return &oc_plain_node;
-    return keep((oc_node){.kind = OC_ARRAY_OF, .element = element, .looked_up = looked_up}, lookup);
+    if (element->depth >= DEEPEST)
+        return oc_derive_unknown("arrays in arrays", lookup);
+    return keep((oc_node){.kind = OC_ARRAY_OF, .element = element, .looked_up = looked_up, .depth = element->depth + 1},
+                lookup);
 }
 
 const oc_node *oc_derive_object(const oc_name_entry *fields, size_t count, oc_lookup *lookup) {
@@ -133,7 +136,7 @@ static const oc_node *either_object(const oc_node *one, const oc_node *other, co
     if (!either)
         return out_of_memory(lookup);
     *either = (oc_either){one, other, origin};
-    if (depth > DEEPEST_EITHER)
+    if (depth > DEEPEST)
         return oc_derive_unknown(origin, lookup);
     bool maybe_array = (one->kind == OC_ABOVE && one->maybe_array) || (other->kind == OC_ABOVE && other->maybe_array);
     return keep((oc_node){.kind = OC_ABOVE, .either = either, .depth = depth, .maybe_array = maybe_array}, lookup);

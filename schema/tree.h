@@ -80,7 +80,8 @@ struct oc_node {
         const char *origin;        /* OC_UNKNOWN: what made it so, for messages */
         const oc_literal *literal; /* OC_PLAIN: one of these constants; NULL: any plain value */
     };
-    unsigned depth;   /* of alternatives in one another that a look-up here goes through */
+    unsigned depth;   /* of alternatives and arrays in one another that a look-up here goes through */
+    bool constants;   /* an object of the expression that is evaluated now, with constants in it */
     bool looked_up;   /* OC_ARRAY_OF: made by $lookup */
     bool maybe_array; /* OC_ABOVE, in pipelines: a field was set below a plain one, in each element if that is an array
                        */
