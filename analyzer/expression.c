@@ -139,7 +139,9 @@ static const oc_node *followed(const oc_scope *s, const oc_node *node, bool arra
         return &oc_plain_node; /* what an earlier stage wrote is out of reach */
     if (node == &oc_absent_node && (array || maybe_array))
         return &oc_plain_node;
-    return array ? oc_derive_array(node, false, &s->a->lookup) : node;
+    if (array)
+        return oc_derive_array(node, false, &s->a->lookup);
+    return maybe_array ? oc_derive_maybe_array(node, &s->a->lookup) : node;
 }
 
 const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {

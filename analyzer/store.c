@@ -167,7 +167,7 @@ static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *no
     switch (target->kind) {
     case OC_PLAIN: return node->kind == OC_PLAIN || fail(p, path, target);
     case OC_ABOVE:
-        if (node->kind == OC_PLAIN || (node->kind == OC_ABOVE && !(path && node->maybe_array)))
+        if ((node->kind == OC_PLAIN || node->kind == OC_ABOVE) && !(path && node->maybe_array))
             return agree_object(p, target, node, path);
         break;
     case OC_CONFLICT: return oc_fail_conflict(p->scope.a->error, path);

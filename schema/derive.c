@@ -119,6 +119,12 @@ const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *f
     return derive_over(base, fields, count, true, lookup);
 }
 
+const oc_node *oc_derive_maybe_array(const oc_node *node, oc_lookup *lookup) {
+    oc_node copy = *node;
+    copy.maybe_array = true;
+    return node->kind != OC_ABOVE || node->maybe_array ? node : keep(copy, lookup);
+}
+
 bool oc_may_be_array(const oc_node *node) {
     if (node->kind == OC_ABOVE || node->maybe_array)
         return node->maybe_array;
