@@ -132,20 +132,34 @@ static const outcome *judge_equality(judge *j, const value *o, const value *r, c
     return computed(j);
 }
 
+static const value *literal_list(const value *o) {
+    const value *list = o->type == T_DOC && value_count(o) == 1 ? value_get(o, "$literal") : NULL;
+    return list && list->type == T_ARRAY ? list : NULL;
+}
+
 static void in_list(judge *j, const outcome *needle, const value *o, const value *r, const node *at) {
     const metadata *meta = encrypted_among(needle);
+    if (meta && literal_list(o)) {
+        compare_with(j, needle, meta);
+        for (pairs it = judge_pairs(j, literal_list(o), r ? literal_list(r) : NULL); judge_next(j, &it);)
+            judge_compared(j, it.o, it.r, meta);
+        return;
+    }
     if (meta && o->type != T_ARRAY)
         judge_refuse(j, "$in of an encrypted field without a list");
     if (o->type != T_ARRAY) {
+        plain_only(j, needle, "$in");
         plain_only(j, judge_expression(j, o, r, at), "$in");
         return;
     }
+    const outcome *elements = NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const outcome *element = judge_expression(j, it.o, it.r, at);
-        if (meta && element && element->kind != LITERAL)
+        if (meta && element && element->kind != LITERAL && element->kind != REMOVED)
             judge_refuse(j, "$in of an encrypted field with other than literals");
-        equality(j, needle, element);
+        elements = join(j, elements, element);
     }
+    equality(j, needle, elements);
 }
 
 static const outcome *judge_in(judge *j, const value *o, const value *r, const node *at) {
@@ -155,13 +169,6 @@ static const outcome *judge_in(judge *j, const value *o, const value *r, const n
     const outcome *needle = judge_expression(j, it.o, it.r, at);
     if (judge_next(j, &it))
         in_list(j, needle, it.o, it.r, at);
-    const metadata *meta = encrypted_among(needle);
-    if (meta)
-        compare_with(j, needle, meta);
-    if (meta && !metadata_comparable(meta))
-        judge_refuse(j, "$in of a field that cannot be compared");
-    if (!meta)
-        plain_only(j, needle, "$in");
     return computed(j);
 }
 
@@ -192,7 +199,8 @@ static const outcome *judge_switch(judge *j, const value *o, const value *r, con
     const outcome *results = NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         results = join(j, results,
-                       it.o->type == T_ARRAY ? judge_branches(j, it.o, it.r, at) : judge_expression(j, it.o, it.r, at));
+                       strcmp(it.o->name, "branches") == 0 ? judge_branches(j, it.o, it.r, at)
+                                                           : judge_expression(j, it.o, it.r, at));
     return results;
 }
 
@@ -244,6 +252,10 @@ static rule *rule_of(const char *op) {
 
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
+    if (operand->next) {
+        judge_same(j, o, r); /* the server's error */
+        return computed(j);
+    }
     if (strcmp(operand->name, "$literal") == 0 || strcmp(operand->name, "$const") == 0)
         return explicit_literal(j, operand, r);
     pairs it = judge_pairs(j, o, r);
@@ -255,7 +267,7 @@ static const outcome *operator(judge *j, const value *o, const value *r, const n
 static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
     const node *made = &absent_node;
     bool below = false, holds = false;
-    if (!o->first)
+    if (!o->first && !j->in_group)
         return literal(j, o, r);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
@@ -265,7 +277,18 @@ static const outcome *object(judge *j, const value *o, const value *r, const nod
     return holds ? one_outcome(j, (outcome){.kind = FIELD, .node = made}) : computed(j);
 }
 
+static bool is_constant(const value *v) {
+    if (v->type == T_STRING && value_chars(v)[0] == '$')
+        return false;
+    for (const value *m = value_is_container(v) ? v->first : NULL; m; m = m->next)
+        if ((v->type == T_DOC && m->name[0] == '$') || !is_constant(m))
+            return false;
+    return true;
+}
+
 static const outcome *array(judge *j, const value *o, const value *r, const node *at) {
+    if (is_constant(o) && !j->in_group)
+        return literal(j, o, r);
     const node *element = &absent_node;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
