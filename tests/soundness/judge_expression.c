@@ -72,6 +72,10 @@ static const outcome *string(judge *j, const value *o, const value *r, const nod
     return text[1] == '$' ? variable(j, text + 2, at) : field_path(j, text + 1, at);
 }
 
+static bool is_nothing(const outcome *e) {
+    return e->kind == REMOVED || (e->kind == FIELD && e->node->kind == N_ABSENT);
+}
+
 static bool is_encrypted(const outcome *e) {
     return e->kind == FIELD && e->node->kind == N_ENCRYPTED;
 }
@@ -101,7 +105,7 @@ static void compare_with(judge *j, const outcome *list, const metadata *meta) {
     for (const outcome *e = list; e; e = e->next) {
         if (e->kind == LITERAL)
             judge_compared(j, e->o, e->r, meta);
-        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e) && e->node->kind != N_ABSENT))
+        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e) && !is_nothing(e)))
             judge_refuse(j, "an encrypted field is compared with something computed or plain");
         else if (is_encrypted(e) && !metadata_equal(e->node->meta, meta))
             judge_refuse(j, "encrypted fields with different metadata are compared");
@@ -155,7 +159,7 @@ static void in_list(judge *j, const outcome *needle, const value *o, const value
     const outcome *elements = NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const outcome *element = judge_expression(j, it.o, it.r, at);
-        if (meta && element && element->kind != LITERAL && element->kind != REMOVED)
+        if (meta && element && element->kind != LITERAL && !is_nothing(element))
             judge_refuse(j, "$in of an encrypted field with other than literals");
         elements = join(j, elements, element);
     }
@@ -264,19 +268,6 @@ static const outcome *operator(judge *j, const value *o, const value *r, const n
     return rule_of(operand->name)(j, it.o, it.r, at);
 }
 
-static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
-    const node *made = &absent_node;
-    bool below = false, holds = false;
-    if (!o->first && !j->in_group)
-        return literal(j, o, r);
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
-        holds |= node_holds(j->p, child);
-        made = node_set(j->p, made, it.o->name, child, &below);
-    }
-    return holds ? one_outcome(j, (outcome){.kind = FIELD, .node = made}) : computed(j);
-}
-
 static bool is_constant(const value *v) {
     if (v->type == T_STRING && value_chars(v)[0] == '$')
         return false;
@@ -284,6 +275,19 @@ static bool is_constant(const value *v) {
         if ((v->type == T_DOC && m->name[0] == '$') || !is_constant(m))
             return false;
     return true;
+}
+
+static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
+    const node *made = &absent_node;
+    bool below = false, holds = false;
+    if ((!o->first && !j->in_group) || (j->stored_in && is_constant(o)))
+        return literal(j, o, r);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
+        holds |= node_holds(j->p, child);
+        made = node_set(j->p, made, it.o->name, child, &below);
+    }
+    return holds ? one_outcome(j, (outcome){.kind = FIELD, .node = made}) : computed(j);
 }
 
 static const outcome *array(judge *j, const value *o, const value *r, const node *at) {

@@ -266,6 +266,8 @@ static const node *group(judge *j, const value *o, const value *r, const node *a
     j->in_group = true;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         bool key = strcmp(it.o->name, "_id") == 0;
+        if (strchr(it.o->name, '.') || it.o->name[0] == '$')
+            judge_moot(j);
         out = set(j, out, it.o->name, key ? group_key(j, it.o, it.r, at) : accumulator(j, it.o, it.r, at));
     }
     j->in_group = false;
@@ -548,6 +550,8 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
 
 const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at) {
     bool first = true;
+    if (o->type != T_ARRAY)
+        judge_moot(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); first = false)
         at = judge_stage(j, it.o, it.r, at, first);
     return at;

@@ -28,9 +28,10 @@ static const value *nth(const value *v, unsigned *n) {
 }
 
 static const char *other_name(gen *g) {
-    static const char *const names[] = {"$eq",   "$in",  "$not", "$and", "$elemMatch", "$exists", "$expr", "$set", "$unset",
-                                        "$push", "$max", "x",    "arr",  "user",       "_id",     "a",     "$ref", "ssn",
-                                        "ssn.x", "arr.$", "user.$[].a", "sub.s", "$literal", "$cond", "$ifNull", NULL};
+    static const char *const names[] = {"$eq",   "$in",      "$not",  "$and",    "$elemMatch", "$exists", "$expr",
+                                        "$set",  "$unset",   "$push", "$max",    "x",          "arr",     "user",
+                                        "_id",   "a",        "$ref",  "ssn",     "ssn.x",      "arr.$",   "user.$[].a",
+                                        "sub.s", "$literal", "$cond", "$ifNull", NULL};
     const place *e = gen_percent(g, 50) ? gen_place(g, ANYTHING) : NULL;
     return e ? e->path : gen_pick(g, names);
 }
@@ -40,15 +41,10 @@ static const value *other_value(mutation *m) {
     const place *e = gen_place(g, ANYTHING);
     unsigned n;
     switch (gen_below(g, 4)) {
-    case 0:
-        return gen_plain_value(g);
-    case 1:
-        return value_string(g->p, pool_text(g->p, "$%s", e ? e->path : "x"));
-    case 2:
-        return e && e->meta ? gen_value_for(g, e->meta) : gen_typed(g, T_NULL);
-    default:
-        n = gen_below(g, size(m->whole));
-        return nth(m->whole, &n);
+    case 0: return gen_plain_value(g);
+    case 1: return value_string(g->p, pool_text(g->p, "$%s", e ? e->path : "x"));
+    case 2: return e && e->meta ? gen_value_for(g, e->meta) : gen_typed(g, T_NULL);
+    default: n = gen_below(g, size(m->whole)); return nth(m->whole, &n);
     }
 }
 
@@ -63,17 +59,13 @@ static value *wrapped(gen *g, const value *v) {
 static void put_changed(mutation *m, value *into, const value *old, const char *name) {
     gen *g = m->g;
     switch (gen_below(g, 5)) {
-    case 0:
-        value_put(g->p, into, into->type == T_DOC ? other_name(g) : name, old);
-        return;
+    case 0: value_put(g->p, into, into->type == T_DOC ? other_name(g) : name, old); return;
     case 1:
         value_put(g->p, into, name, old);
         if (into->type == T_DOC)
             value_put(g->p, into, name, other_value(m));
         return;
-    case 2:
-        value_put(g->p, into, name, wrapped(g, old));
-        return;
+    case 2: value_put(g->p, into, name, wrapped(g, old)); return;
     case 3:
         if (value_is_container(old)) {
             value *longer = value_copy(g->p, old);
@@ -85,8 +77,7 @@ static void put_changed(mutation *m, value *into, const value *old, const char *
             return;
         }
         /* fall through */
-    default:
-        value_put(g->p, into, name, other_value(m));
+    default: value_put(g->p, into, name, other_value(m));
     }
 }
 
@@ -102,7 +93,8 @@ static value *changed(mutation *m, const value *v) {
 }
 
 static bool stays(const value *command, const value *m) {
-    static const char *const names[] = {"jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas", "$db", "explain", "nsInfo"};
+    static const char *const names[] = {"jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas",
+                                        "$db",        "explain",        "nsInfo"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(m->name, names[i]) == 0)
             return true;
