@@ -80,8 +80,8 @@ static bool two_operands(const oc_scope *s, const oc_elem *operand, oc_elem out[
             out[n] = e;
         n++;
     }
-    return n == 2 || oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, oc_name(operand->name).text, NULL,
-                             "Expression %s takes exactly 2 arguments", oc_name(operand->name).text);
+    return n == 2 || oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, operand->name.s, NULL,
+                             "Expression %s takes exactly 2 arguments", operand->name.s);
 }
 
 bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -93,7 +93,7 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
     if (!inner)
         return oc_no_memory(s->a);
     return oc_evaluate_each(s, inner, &sides[0], &results) && oc_evaluate_each(s, inner, &sides[1], &results) &&
-           oc_compare_results(s, &results, oc_name(operand->name).text) &&
+           oc_compare_results(s, &results, operand->name.s) && /* a row's name, so it is text */
            oc_add_result(s, out, &oc_plain_node, no_path);
 }
 

@@ -2,6 +2,7 @@
 
 #include "expression.h"
 
+#include "fields.h"
 #include "mark.h"
 
 static const oc_str no_path = {"", 0};
@@ -100,8 +101,8 @@ bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
         return oc_fail_kept(s, r->path, op);
     return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, r->path}, op,
                    "compute with it in the application, after decryption",
-                   "Expression '%s' cannot take an encrypted field: '%s'%s", op, oc_name(r->path).text,
-                   describe(r->node));
+                   "Expression '%s' cannot take an encrypted field%s%s%s%s", op, r->path.n ? ": '" : "",
+                   oc_name(r->path).text, r->path.n ? "'" : "", describe(r->node));
 }
 
 static bool fail_shape(const oc_scope *s, const char *op, const char *what) {
@@ -190,6 +191,15 @@ bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
     return true;
 }
 
+bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const char *place) {
+    uint8_t first = name.n ? (uint8_t)name.s[0] : 0;
+    if ((first >= 'a' && first <= 'z') || first >= 0x80)
+        return oc_bind(a, variables, name);
+    return oc_fail(a->error, OC_VARIABLE_BOUND, NULL, place, "name variables in lower case",
+                   "%s cannot bind the variable $$%s where a schema of the request encrypts something", place,
+                   oc_name(name).text);
+}
+
 static bool is_variable(const oc_scope *s, oc_str name) {
     for (const oc_variable *v = s->variables; v; v = v->up)
         if (oc_str_eq(v->name, name))
@@ -262,39 +272,42 @@ static bool add_field(const oc_scope *s, oc_nameset *seen, const oc_elem *e) {
                    "An object of an expression holds the field '%s' twice", oc_name(e->name).text);
 }
 
-static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const oc_elem *e, bool literals) {
-    oc_results results = {.literals = literals};
+/* As one node, for the same interest as its object's. */
+static const oc_node *evaluate_member(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_results *like) {
+    oc_results results = {.literals = like->literals, .plain = like->plain};
     return oc_evaluate_each(s, frame, e, &results) ? oc_join_results(s, &results) : NULL;
 }
 
-static size_t count_members(const uint8_t *doc) {
-    oc_iter it = oc_bson_iter(doc);
-    oc_elem e;
-    size_t n = 0;
-    while (oc_next(&it, &e))
-        n++;
-    return n;
+static bool has_constants(const oc_name_entry *entries, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const oc_node *node = entries[i].value;
+        if (is_literal(node) || node->constants)
+            return true;
+    }
+    return n == 0;
 }
 
 /* The object node; where all its fields are constants, a constant of that shape. */
 static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_name_entry *entries, size_t n,
                        bool raw, oc_results *out) {
     const oc_node *node = oc_derive_object(entries, n, &s->a->lookup);
-    if (!node || !raw)
+    if (!node || !has_constants(entries, n))
         return oc_add_result(s, out, node, no_path);
-    oc_node *constant = oc_arena_alloc(s->a->arena, sizeof *constant);
+    oc_node *object = oc_arena_alloc(s->a->arena, sizeof *object);
     oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
-    if (!constant || !literal)
+    if (!object || !literal)
         return oc_no_memory(s->a);
     *literal = (oc_literal){.frame = frame, .place = *e, .value = *e};
-    *constant = *node;
-    constant->literal = literal;
-    return oc_add_result(s, out, constant, no_path);
+    *object = *node;
+    object->constants = true;
+    if (raw)
+        object->literal = literal;
+    return oc_add_result(s, out, object, no_path);
 }
 
 static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
     oc_frame *inner = oc_inner_frame(s->a, frame, e);
-    size_t count = count_members(e->value), n = 0;
+    size_t count = oc_count_members(e), n = 0;
     oc_name_entry *entries = oc_arena_alloc(s->a->arena, (count + 1) * sizeof *entries);
     if (!inner || !entries)
         return oc_no_memory(s->a);
@@ -305,14 +318,14 @@ static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resu
     while (oc_next(&it, &member)) {
         if (!add_field(s, &seen, &member))
             return false;
-        const oc_node *node = evaluate_member(s, inner, &member, out->literals);
+        const oc_node *node = evaluate_member(s, inner, &member, out);
         if (!node)
             return false;
         plain = plain && node->kind == OC_PLAIN;
         raw = raw && is_raw_literal(node);
         entries[n++] = (oc_name_entry){.name = member.name, .value = node};
     }
-    if (plain && !out->literals)
+    if (plain && out->plain)
         return oc_add_result(s, out, &oc_plain_node, no_path);
     return add_object(s, frame, e, entries, n, raw, out);
 }
@@ -326,7 +339,7 @@ static bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resul
     if (!inner)
         return oc_no_memory(s->a);
     while (oc_next(&it, &member)) {
-        const oc_node *node = evaluate_member(s, inner, &member, out->literals);
+        const oc_node *node = evaluate_member(s, inner, &member, out);
         if (!node)
             return false;
         raw = raw && is_raw_literal(node);
@@ -382,7 +395,8 @@ static bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *op
         if (!oc_find_operand(row->names, e.name, &mark))
             return oc_fail(s->a->error, OC_FIELD_UNKNOWN, NULL, row->name, NULL,
                            "BSON field '%s.%s' is an unknown field.", row->name, oc_name(e.name).text);
-        if (mark == ' ' && !oc_expect_plain(s, inner, &e, row->name))
+        if (mark == ' ' ? !oc_expect_plain(s, inner, &e, row->name)
+                        : !oc_is_constant(&e) && !oc_fail_constant(s->a, row->name, e.name))
             return false;
     }
     return true;
@@ -457,11 +471,11 @@ bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_r
 }
 
 const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
-    return evaluate_member(s, frame, e, false);
+    return evaluate_member(s, frame, e, &(oc_results){0});
 }
 
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
-    oc_results results = {.literals = false};
+    oc_results results = {.plain = true};
     if (!oc_evaluate_each(s, frame, e, &results))
         return false;
     for (size_t i = 0; i < results.count; i++)
@@ -484,7 +498,7 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let) {
     oc_iter it = oc_elem_iter(let);
     oc_elem e;
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind(a, &a->variables, e.name))
+        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind_user(a, &a->variables, e.name, "let"))
             return false;
     }
     return true;

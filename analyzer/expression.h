@@ -53,6 +53,7 @@ typedef struct oc_result {
 
 typedef struct oc_results {
     bool literals; /* by the caller: constants are wanted as such; else they are just plain */
+    bool plain;    /* by the caller: only what is not plain is of interest */
     size_t count, cap;
     oc_result *items;
     oc_result few[4];
@@ -77,7 +78,9 @@ bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_s
 bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out);
 oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e);
 
-/* Puts a variable in scope. */
+/* Puts a variable in scope whose name is the user's. System variables cannot be rebound: the server allows it for
+ * CURRENT, which changes what every field path means. */
+bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const char *place);
 bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name);
 /* Puts the variables of a command's `let`, or of an update statement's `c`, in scope: constants, out of reach of a
  * comparison with an encrypted field. `let` is an element of the document of `frame`, or absent. */

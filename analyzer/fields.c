@@ -116,15 +116,35 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
 }
 
 /* The place of a name in "a b c", -1 if it is not there. */
-static int place_among(const char *names, oc_str name) {
-    for (int i = 0;; i++) {
-        const char *space = strchr(names, ' ');
-        if (oc_str_eq(name, (oc_str){names, space ? (size_t)(space - names) : strlen(names)}))
+static int place_among(const char *names, oc_str name, bool *constant) {
+    for (int i = 0; *names; i++) {
+        size_t n = 0;
+        *constant = *names == '=';
+        names += *constant;
+        while (n < name.n && names[n] == name.s[n])
+            n++;
+        if (n == name.n && (names[n] == ' ' || names[n] == '\0'))
             return i;
-        if (!space)
-            return -1;
-        names = space + 1;
+        while (*names && *names++ != ' ')
+            ;
     }
+    return -1;
+}
+
+bool oc_is_constant(const oc_elem *e) {
+    if (e->type == OC_STRING)
+        return !oc_str_starts(oc_elem_str(e), "$");
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member))
+        if (oc_str_starts(member.name, "$") || !oc_is_constant(&member))
+            return false;
+    return true;
+}
+
+bool oc_fail_constant(oc_analysis *a, const char *label, oc_str name) {
+    return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, label, NULL, "%s.%s must be a constant", label,
+                   oc_name(name).text);
 }
 
 bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out) {
@@ -134,13 +154,16 @@ bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char 
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member)) {
-        int i = place_among(names, member.name);
+        bool constant;
+        int i = place_among(names, member.name, &constant);
         if (i < 0)
             return fail_field(
                 a, OC_FIELD_UNKNOWN, label, member.name,
                 "only documented fields can be analysed while a schema of the request encrypts something");
         if (out[i].start)
             return fail_field(a, OC_FIELD_DUPLICATE, label, member.name, "give the field once");
+        if (constant && !oc_is_constant(&member))
+            return oc_fail_constant(a, label, member.name);
         out[i] = member;
     }
     return true;

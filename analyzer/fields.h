@@ -59,8 +59,13 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
 bool oc_fail_missing(oc_analysis *a, const char *label, const char *name);
 
 /* The same for the object of a stage or an operator: sorts the fields of `e` into out[], by their place in `names`,
- * which has them with spaces between. An absent one is left as it is (zeroed by the caller). */
+ * which has them with spaces between; one with '=' before it must be a constant. An absent one is left as it is (zeroed
+ * by the caller). */
 bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char *names, oc_elem *out);
+
+/* Whether a value has no field path, variable or operator in it. */
+bool oc_is_constant(const oc_elem *e);
+bool oc_fail_constant(oc_analysis *a, const char *label, oc_str name);
 
 /* Arguments that every command takes and that pass through untouched. Sorted. */
 const char *const *oc_generic_arguments(size_t *count);

@@ -54,9 +54,17 @@ static bool check_key(const oc_scope *s, const oc_elem *e, const oc_node *node, 
     return oc_check_comparable(s->a, node->meta, path, s->place);
 }
 
+/* What messages name: the field that is the key, or the key's own name where it is computed. */
+static oc_str key_name(const oc_elem *e) {
+    if (e->type != OC_STRING || oc_str_is(e->name, "_id") || !oc_str_starts(oc_elem_str(e), "$"))
+        return e->name;
+    oc_str path = oc_elem_str(e);
+    return (oc_str){path.s + 1, path.n - 1};
+}
+
 const oc_node *oc_group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = oc_evaluate(s, frame, e);
-    return node && check_key(s, e, node, &(oc_path){NULL, e->name}) ? node : NULL;
+    return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? node : NULL;
 }
 
 bool oc_partition_field(const oc_scope *s, oc_str path) {
@@ -151,7 +159,7 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
 static bool named_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_accumulator *row, char mark,
                           const oc_node **passed) {
     if (mark == '=')
-        return true;
+        return oc_is_constant(e) || oc_fail_constant(s->a, row->name, e->name);
     if (mark == '<')
         return oc_sort_on(s->a, s->tree, e);
     if (row->kind != OC_ACCUMULATE_PASS)
@@ -194,8 +202,7 @@ static const oc_node *array_of(const oc_scope *s, const oc_node *element) {
 }
 
 static const oc_node *set_of(const oc_scope *s, oc_frame *frame, const oc_elem *operand) {
-    const oc_node *element = oc_evaluate(s, frame, operand);
-    return element && check_key(s, operand, element, &(oc_path){NULL, operand->name}) ? array_of(s, element) : NULL;
+    return array_of(s, oc_group_key(s, frame, operand));
 }
 
 static bool no_operand(const oc_scope *s, const oc_elem *e) {
@@ -257,19 +264,24 @@ typedef struct grouped {
     oc_nameset seen;
 } grouped;
 
-static bool add(oc_pipeline *p, grouped *g, oc_str name, const oc_node *node) {
-    if (!node)
-        return false;
-    switch (oc_nameset_add(&g->seen, p->scope.a->arena, name)) {
-    case OC_NAME_ADDED: g->entries[g->count++] = (oc_name_entry){.name = name, .value = node}; return true;
+static bool first_of_its_name(const oc_pipeline *p, oc_nameset *seen, oc_str name) {
+    switch (oc_nameset_add(seen, p->scope.a->arena, name)) {
+    case OC_NAME_ADDED: return true;
     case OC_NAME_NO_MEMORY: return oc_no_memory(p->scope.a);
     case OC_NAME_PRESENT: break;
     }
     return oc_fail_stage(p, &(oc_path){NULL, name}, "give the field once", "holds a field twice");
 }
 
+static bool add(oc_pipeline *p, grouped *g, oc_str name, const oc_node *node) {
+    if (!node || !first_of_its_name(p, &g->seen, name))
+        return false;
+    g->entries[g->count++] = (oc_name_entry){.name = name, .value = node};
+    return true;
+}
+
 static bool start(oc_pipeline *p, grouped *g, const oc_elem *e) {
-    size_t most = e ? (size_t)(e->end - e->value) / 3 : 0; /* an element has three bytes at least */
+    size_t most = e ? oc_count_members(e) : 0;
     g->entries = oc_arena_alloc(p->scope.a->arena, (most + 2) * sizeof *g->entries);
     return g->entries || oc_no_memory(p->scope.a);
 }
@@ -305,8 +317,6 @@ bool oc_stage_group(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!start(p, &g, e))
         return false;
     while (oc_next(&it, &member)) {
-        if (oc_str_is(member.name, "$doingMerge"))
-            continue;
         bool key = oc_str_is(member.name, "_id");
         if (!add(p, &g, member.name, key ? oc_group_key(&p->scope, inner, &member) : output(p, inner, &member)))
             return false;
@@ -341,13 +351,13 @@ static bool bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_e
 
 bool oc_stage_bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
-    return oc_stage_options(p, e, "groupBy boundaries default output", parts) &&
+    return oc_stage_options(p, e, "groupBy =boundaries =default output", parts) &&
            bucket(p, frame, e, &parts[0], &parts[3]);
 }
 
 bool oc_stage_bucket_auto(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
-    return oc_stage_options(p, e, "groupBy buckets output granularity", parts) &&
+    return oc_stage_options(p, e, "groupBy =buckets output =granularity", parts) &&
            bucket(p, frame, e, &parts[0], &parts[2]);
 }
 
@@ -368,8 +378,12 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
         return NULL;
     }
     while (oc_next(&it, &member)) {
-        if (oc_str_is(member.name, "window"))
-            continue;
+        if (oc_str_is(member.name, "window")) {
+            if (oc_is_constant(&member))
+                continue;
+            oc_fail_constant(p->scope.a, p->scope.place, member.name);
+            return NULL;
+        }
         if (node) {
             oc_fail_stage(p, NULL, NULL, "wants one window function for each field of output");
             return NULL;
@@ -386,6 +400,7 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
 /* All functions see the documents as they came in. */
 static bool set_windows(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_pipeline after = *p;
+    oc_nameset seen = {0};
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
@@ -394,7 +409,8 @@ static bool set_windows(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member))
-        if (!oc_stage_set(&after, member.name, window_function(p, inner, &member)))
+        if (!first_of_its_name(p, &seen, member.name) ||
+            !oc_stage_set(&after, member.name, window_function(p, inner, &member)))
             return false;
     p->scope.tree = after.scope.tree;
     return true;
@@ -429,7 +445,7 @@ bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[3] = {0};
     oc_str field;
     (void)frame;
-    if (!oc_stage_options(p, e, "field partitionByFields range", parts))
+    if (!oc_stage_options(p, e, "field partitionByFields =range", parts))
         return false;
     if (!parts[0].start)
         return oc_fail_stage(p, NULL, NULL, "needs a field");
@@ -448,7 +464,7 @@ static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         oc_elem parts[2] = {0};
-        if (!oc_stage_plain_path(p, member.name) || !oc_stage_options(p, &member, "value method", parts))
+        if (!oc_stage_plain_path(p, member.name) || !oc_stage_options(p, &member, "value =method", parts))
             return false;
         oc_frame *field = oc_inner_frame(p->scope.a, inner, &member);
         if (!field)

@@ -28,6 +28,8 @@ static bool same_database(const oc_pipeline *p, oc_str coll, oc_str *ns) {
     return true;
 }
 
+static const oc_str no_collection = {"", 0};
+
 static bool in_database(const oc_pipeline *p, oc_str db) {
     return p->ns.n > db.n && memcmp(p->ns.s, db.s, db.n) == 0 && p->ns.s[db.n] == '.';
 }
@@ -70,13 +72,12 @@ static const oc_node *foreign_tree(const oc_pipeline *p, oc_str ns) {
 static bool foreign(const oc_pipeline *p, const oc_elem *from, const oc_elem *pipeline, oc_str *ns,
                     const oc_node **tree) {
     oc_elem first, source;
-    *ns = p->ns;
     *tree = &oc_plain_node;
     if (from->start)
         return read_collection(p, from, ns) && (*tree = foreign_tree(p, *ns)) != NULL;
     if (pipeline->start && pipeline->type == OC_ARRAY && oc_bson_first(pipeline->value, &first) &&
         first.type == OC_DOCUMENT && oc_bson_first(first.value, &source) && oc_str_is(source.name, "$documents"))
-        return true;
+        return same_database(p, no_collection, ns);
     return oc_fail_stage(p, NULL, NULL, "needs a collection, or a pipeline that starts with $documents");
 }
 
@@ -125,7 +126,8 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) || !oc_bind(p->scope.a, variables, e.name))
+        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) ||
+            !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
             return false;
     }
     return true;
@@ -168,7 +170,7 @@ bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 enum { GRAPH_FROM, START, FROM_FIELD, TO_FIELD, GRAPH_AS, DEPTH, DEPTH_FIELD, RESTRICT, GRAPH_OPTIONS };
 static const char graph_options[] =
-    "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch";
+    "from startWith connectFromField connectToField as =maxDepth depthField restrictSearchWithMatch";
 
 /* The values that the search starts with and goes on by are compared with each other. */
 static bool connect(oc_pipeline *p, oc_frame *frame, const oc_elem parts[]) {
@@ -263,13 +265,13 @@ bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 /* {input: {pipelines: {name: […]}}}: each selects documents of the collection. */
 static const oc_elem *fused_pipelines(const oc_pipeline *p, const oc_elem *e, oc_elem *pipelines) {
     oc_elem parts[3] = {0}, input[2] = {0};
-    if (!oc_stage_options(p, e, "input combination scoreDetails", parts))
+    if (!oc_stage_options(p, e, "input combination =scoreDetails", parts))
         return NULL;
     if (!parts[0].start || parts[0].type != OC_DOCUMENT) {
         oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
         return NULL;
     }
-    if (!oc_stage_options(p, &parts[0], "pipelines normalization", input))
+    if (!oc_stage_options(p, &parts[0], "pipelines =normalization", input))
         return NULL;
     if (!input[0].start || input[0].type != OC_DOCUMENT) {
         oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
@@ -277,6 +279,42 @@ static const oc_elem *fused_pipelines(const oc_pipeline *p, const oc_elem *e, oc
     }
     *pipelines = input[0];
     return pipelines;
+}
+
+/* The result is made of documents of the collection, so the pipelines may choose and order them, and no more. */
+static bool check_selects(const oc_pipeline *p, const oc_elem *pipeline) {
+    static const char *const selecting[] = {"$geoNear", "$limit",       "$match", "$rankFusion",   "$sample", "$score",
+                                            "$search",  "$scoreFusion", "$skip",  "$vectorSearch", "$sort"};
+    oc_iter it = oc_elem_iter(pipeline);
+    oc_elem e, stage;
+    while (oc_next(&it, &e)) {
+        bool selects = false;
+        for (size_t i = 0; i < sizeof selecting / sizeof selecting[0]; i++)
+            selects = selects ||
+                      (e.type == OC_DOCUMENT && oc_bson_first(e.value, &stage) && oc_str_is(stage.name, selecting[i]));
+        if (!selects)
+            return oc_fail_stage(p, NULL, NULL, "can take pipelines only that select and order documents");
+    }
+    return true;
+}
+
+/* {method, weights, expression}: the expression computes with the pipelines' scores, variables by their names. */
+static bool combine(const oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_elem *pipelines) {
+    oc_elem combination, parts[3] = {0}, member;
+    oc_scope scope = p->scope;
+    scope.kept = "the expression of $scoreFusion"; /* which computes with scores, not with fields */
+    if (!oc_bson_find(e->value, "combination", &combination))
+        return true;
+    if (!oc_stage_options(p, &combination, "=method =weights expression", parts))
+        return false;
+    oc_iter it = oc_elem_iter(pipelines);
+    while (oc_next(&it, &member))
+        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, p->scope.place))
+            return false;
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, &combination);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    return !parts[2].start || oc_expect_plain(&scope, inner, &parts[2], p->scope.place);
 }
 
 bool oc_stage_rank_fusion(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
@@ -289,18 +327,13 @@ bool oc_stage_rank_fusion(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = outer ? oc_inner_frame(p->scope.a, outer, &pipelines) : NULL;
     if (!inner)
         return oc_no_memory(p->scope.a);
-    const oc_node *tree = &oc_absent_node;
     oc_iter it = oc_elem_iter(&pipelines);
     while (oc_next(&it, &member)) {
         const oc_node *out;
-        if (!oc_sub_pipeline_of(p, inner, &member, &out))
-            return false;
-        tree = oc_derive_either(tree, out, p->scope.place, &p->scope.a->lookup);
-        if (!tree)
+        if (!check_selects(p, &member) || !oc_sub_pipeline_of(p, inner, &member, &out))
             return false;
     }
-    p->scope.tree = tree;
-    return true;
+    return combine(p, stage, e, &pipelines);
 }
 
 /* ---- $out, $merge ---- */
@@ -313,19 +346,26 @@ static bool fail_target(const oc_pipeline *p) {
                    p->scope.place);
 }
 
+enum { INTO, MERGE_LET = 2, WHEN_MATCHED, MERGE_OPTIONS = 5 };
+static const char merge_options[] = "into =on let whenMatched =whenNotMatched";
+
 /* The target's namespace: a string, or {db, coll}, for $merge under `into`. */
 static bool read_target(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
-    oc_elem into, db, coll;
+    oc_elem merge[MERGE_OPTIONS] = {0}, parts[3] = {0};
     const oc_elem *target = e;
-    if (e->type == OC_DOCUMENT && oc_bson_find(e->value, "into", &into))
-        target = &into;
-    if (target->type == OC_STRING)
+    if (e->type != OC_STRING && strcmp(p->scope.place, "$merge") == 0) {
+        if (!oc_stage_options(p, e, merge_options, merge))
+            return false;
+        target = &merge[INTO];
+    }
+    if (target->start && target->type == OC_STRING)
         return same_database(p, oc_elem_str(target), ns);
-    if (target->type != OC_DOCUMENT || !oc_bson_find(target->value, "coll", &coll) || coll.type != OC_STRING)
+    if (!target->start || !oc_stage_options(p, target, "db coll =timeseries", parts))
         return fail_target(p);
-    if (oc_bson_find(target->value, "db", &db) && (db.type != OC_STRING || !in_database(p, oc_elem_str(&db))))
+    if (!parts[1].start || parts[1].type != OC_STRING ||
+        (parts[0].start && (parts[0].type != OC_STRING || !in_database(p, oc_elem_str(&parts[0])))))
         return fail_target(p);
-    return same_database(p, oc_elem_str(&coll), ns);
+    return same_database(p, oc_elem_str(&parts[1]), ns);
 }
 
 bool oc_refer_target(oc_pipeline *p, const oc_elem *e) {
@@ -347,9 +387,10 @@ bool oc_stage_out(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 /* whenMatched may be a pipeline over the target's documents, with $$new for ours. */
 bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
-    oc_elem parts[5] = {0};
+    oc_elem parts[MERGE_OPTIONS] = {0};
     const oc_variable *variables;
     const oc_node *out;
+    oc_str ns;
     if (!write_target(p, e))
         return false;
     if (e->type == OC_STRING)
@@ -357,11 +398,12 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(p->scope.a);
-    if (!oc_stage_options(p, e, "into on let whenMatched whenNotMatched", parts) ||
-        !bind_variables(p, inner, &parts[2], &variables) || !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
+    if (!same_database(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
+        !bind_variables(p, inner, &parts[MERGE_LET], &variables) ||
+        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
         return false;
-    return !parts[3].start || parts[3].type != OC_ARRAY ||
-           oc_sub_pipeline(p, inner, &parts[3], &oc_plain_node, p->ns, variables, &out);
+    return !parts[WHEN_MATCHED].start || parts[WHEN_MATCHED].type != OC_ARRAY ||
+           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &oc_plain_node, ns, variables, &out);
 }
 
 /* ---- where nothing is encrypted: names only ---- */

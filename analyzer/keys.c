@@ -1,14 +1,26 @@
 #include "keys.h"
 
+#include "fields.h"
 #include "match.h"
 
 static bool is_object(oc_analysis *a, const oc_elem *e) {
     return e->type == OC_DOCUMENT || oc_fail_type(a, e, OC_DOCUMENT);
 }
 
+/* 1, -1, {$meta: "textScore"}. */
+static bool is_direction(const oc_elem *e) {
+    oc_elem meta;
+    if (e->type != OC_DOCUMENT)
+        return oc_is_constant(e);
+    return oc_bson_first(e->value, &meta) && oc_str_is(meta.name, "$meta") && meta.end == e->end - 1 &&
+           oc_is_constant(&meta);
+}
+
 static bool sort_key(oc_analysis *a, const oc_node *tree, const oc_elem *e) {
     oc_answer at;
     oc_path path = {NULL, e->name};
+    if (!is_direction(e))
+        return oc_fail_constant(a, "sort", e->name);
     if (oc_str_is(e->name, "$natural"))
         return true;
     if (e->name.n && e->name.s[0] == '$')
@@ -117,8 +129,10 @@ static bool projection_operator(projected *p, oc_frame *frame, const oc_elem *e,
     oc_elem op;
     oc_bson_first(e->value, &op);
     bool alone = op.end == e->end - 1;
+    if (alone && oc_str_is(op.name, "$slice") && !plain_only(p, at, path, "$slice"))
+        return false;
     if (alone && oc_str_is(op.name, "$slice") && is_slice(&op))
-        return plain_only(p, at, path, "$slice");
+        return true;
     if (alone && oc_str_is(op.name, "$elemMatch"))
         return plain_only(p, at, path, "$elemMatch") && oc_filter_elements(p->a, &op, path);
     return computed(p, frame, e, at, path);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "document.h"
+#include "fields.h"
 #include "normal_form.h"
 
 /* ---- tables ---- */
@@ -384,7 +385,8 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
     if (f->stored && f->stored->schema && strcmp(row->name, "$jsonSchema") == 0)
         return stored_schema(f, frame, e);
     switch (row->action) {
-    case OC_MATCH_TREE_PASS: return true;
+    case OC_MATCH_TREE_PASS:
+        return oc_is_constant(e) || strcmp(row->name, "$comment") == 0 || oc_fail_constant(f->a, "filter", e->name);
     case OC_MATCH_TREE_LOGICAL: {
         filter inner = *f;
         inner.upsert = f->upsert && strcmp(row->name, "$nor") != 0; /* what is negated is not stored */

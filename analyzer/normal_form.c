@@ -11,7 +11,6 @@
 
 #include "normal_form.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "match.h"
@@ -48,12 +47,19 @@ static void wrap_head(oc_analysis *a, oc_frame *frame, const oc_elem *e, const c
 
 /* One predicate becomes an element "i" of the array of $and. */
 static void wrap_member(oc_analysis *a, oc_frame *frame, const oc_elem *e, size_t index) {
+    char digits[24];
+    size_t n = sizeof digits, name;
+    do
+        digits[--n] = (char)('0' + index % 10);
+    while (index /= 10);
     char *head = oc_arena_zeroed(a->arena, 1, 32);
     if (!head) {
         a->splice.failed = true;
         return;
     }
-    int name = snprintf(head, 32, "\x03%zu", index) + 1;
+    head[0] = OC_DOCUMENT;
+    memcpy(head + 1, digits + n, sizeof digits - n);
+    name = 1 + sizeof digits - n + 1;
     oc_splice_edit(&a->splice, frame,
                    (oc_edit){.at = offset(a, e->start),
                              .end = offset(a, e->end),

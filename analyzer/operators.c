@@ -83,13 +83,9 @@ static bool evaluate_if_null(const oc_scope *s, oc_frame *frame, const oc_elem *
 
 /* ---- variables ---- */
 
+/* Evaluated outside: variables of one $let do not see each other. */
 static bool bind(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_scope *inner) {
-    if (oc_str_is(e->name, "CURRENT") || oc_str_is(e->name, "ROOT"))
-        return oc_fail(s->a->error, OC_VARIABLE_BOUND, NULL, "$let", "name the variable otherwise",
-                       "$let cannot rebind $$%s where a schema of the request encrypts something",
-                       oc_name(e->name).text);
-    /* Evaluated outside: variables of one $let do not see each other. */
-    return oc_expect_plain(s, frame, e, "$let") && oc_bind(s->a, &inner->variables, e->name);
+    return oc_expect_plain(s, frame, e, "$let") && oc_bind_user(s->a, &inner->variables, e->name, "$let");
 }
 
 static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -111,17 +107,13 @@ static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *oper
     return oc_evaluate_each(&scope, inner, &parts[1], out);
 }
 
-/* `as`, `arrayIndexAs`: a name for a variable; else the default. */
-static bool variable_name(const oc_scope *s, const oc_elem *e, const char *otherwise, const char *op, oc_str *name) {
-    *name = (oc_str){otherwise, strlen(otherwise)};
+/* Binds the variable that `e` names: `as`, `arrayIndexAs`; else the default. */
+static bool bind_named(const oc_scope *s, const oc_elem *e, const char *otherwise, const char *op, oc_scope *inner) {
     if (!e->start)
-        return true;
+        return oc_bind(s->a, &inner->variables, (oc_str){otherwise, strlen(otherwise)});
     if (e->type != OC_STRING)
         return fail_shape(s, op, "an object whose variable names are strings");
-    *name = oc_elem_str(e);
-    return !(oc_str_is(*name, "CURRENT") || oc_str_is(*name, "ROOT")) ||
-           oc_fail(s->a->error, OC_VARIABLE_BOUND, NULL, op, "name the variable otherwise",
-                   "%s cannot rebind $$%s where a schema of the request encrypts something", op, oc_name(*name).text);
+    return oc_bind_user(s->a, &inner->variables, oc_elem_str(e), op);
 }
 
 /* $map and $filter: `input`, a variable for its elements, and an expression over them. */
@@ -132,22 +124,19 @@ typedef struct each_element {
 } each_element;
 
 static bool start_each(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op, each_element *each) {
-    oc_str as, index;
     if (!each->input.start || !each->body.start)
         return fail_shape(s, op, "an object with input and an expression over its elements");
     each->frame = oc_inner_frame(s->a, frame, operand);
     if (!each->frame)
         return oc_no_memory(s->a);
-    if (!oc_expect_plain(s, each->frame, &each->input, op) || !variable_name(s, &each->as, "this", op, &as) ||
-        !variable_name(s, &each->index, "IDX", op, &index))
-        return false;
     each->scope = *s;
-    return oc_bind(s->a, &each->scope.variables, as) && oc_bind(s->a, &each->scope.variables, index);
+    return oc_expect_plain(s, each->frame, &each->input, op) && bind_named(s, &each->as, "this", op, &each->scope) &&
+           bind_named(s, &each->index, "IDX", op, &each->scope);
 }
 
 static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_elem parts[4] = {0};
-    if (!oc_options(s->a, operand, "$map", "input as arrayIndexAs in", parts))
+    if (!oc_options(s->a, operand, "$map", "input =as =arrayIndexAs in", parts))
         return false;
     each_element each = {.input = parts[0], .as = parts[1], .index = parts[2], .body = parts[3]};
     if (!start_each(s, frame, operand, "$map", &each))
@@ -158,7 +147,7 @@ static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *oper
 
 static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_elem parts[5] = {0};
-    if (!oc_options(s->a, operand, "$filter", "input as arrayIndexAs cond limit", parts))
+    if (!oc_options(s->a, operand, "$filter", "input =as =arrayIndexAs cond limit", parts))
         return false;
     each_element each = {.input = parts[0], .as = parts[1], .index = parts[2], .body = parts[3], .limit = parts[4]};
     if (!start_each(s, frame, operand, "$filter", &each) ||
@@ -171,12 +160,10 @@ static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *o
 /* The result is bound to $$value again, so it must be plain. */
 static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_elem parts[6] = {0};
-    if (!oc_options(s->a, operand, "$reduce", "input initialValue in as valueAs arrayIndexAs", parts))
+    if (!oc_options(s->a, operand, "$reduce", "input initialValue in =as =valueAs =arrayIndexAs", parts))
         return false;
-    oc_str name;
     each_element each = {.input = parts[0], .as = parts[3], .index = parts[5], .body = parts[2]};
-    if (!start_each(s, frame, operand, "$reduce", &each) || !variable_name(s, &parts[4], "value", "$reduce", &name) ||
-        !oc_bind(s->a, &each.scope.variables, name))
+    if (!start_each(s, frame, operand, "$reduce", &each) || !bind_named(s, &parts[4], "value", "$reduce", &each.scope))
         return false;
     if (parts[1].start && !oc_expect_plain(s, each.frame, &parts[1], "$reduce"))
         return false;
@@ -252,6 +239,24 @@ static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem 
             return oc_fail_operand(s, &results.items[i], oc_name(operand->name).text);
     }
     return oc_add_result(s, out, &oc_plain_node, no_path);
+}
+
+/* ---- metadata ---- */
+
+/* What the server knows of a document beside its fields. An index key holds fields, ciphertext among them, and so may
+ * what is not known here. */
+static bool evaluate_meta(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
+    static const char *const plain[] = {
+        "geoNearDistance", "geoNearPoint",     "randVal",          "recordId",           "score",
+        "scoreDetails",    "searchHighlights", "searchScore",      "searchScoreDetails", "searchSequenceToken",
+        "sortKey",         "textScore",        "vectorSearchScore"};
+    (void)frame;
+    if (operand->type != OC_STRING || !oc_is_opaque(operand))
+        return fail_shape(s, "$meta", "the name of a kind of metadata");
+    for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
+        if (oc_str_is(oc_elem_str(operand), plain[i]))
+            return oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_add_result(s, out, oc_derive_unknown("$meta", &s->a->lookup), no_path);
 }
 
 /* ---- the table ---- */
@@ -353,7 +358,7 @@ static const oc_expression_operator operators[] = {
     {"$maxN",                NAMED, "n input", NULL},
     {"$median",              NAMED, "input =method", NULL},
     {"$mergeObjects",        LIST},
-    {"$meta",                OPAQUE},
+    {"$meta",                OC_OPERAND_OPAQUE, NULL, evaluate_meta},
     {"$millisecond",         BOTH,  "date timezone", NULL},
     {"$min",                 LIST},
     {"$minN",                NAMED, "n input", NULL},

@@ -19,6 +19,7 @@ typedef struct place {
     const oc_node *in, *out;
     const oc_node *target; /* NULL: not an update */
     const oc_path *path;   /* NULL: the document itself */
+    bool document;         /* no array at run time: the document itself, or an element of an array */
 } place;
 
 static const oc_node empty_object = {.kind = OC_PLAIN, .rest = &oc_absent_node};
@@ -91,13 +92,21 @@ static bool writes(const reshape *r, const oc_elem *e) {
     return false;
 }
 
+/* What has been made of the elements of an array. One with nothing encrypted is plain itself. */
+static const oc_node *element_out(const oc_node *out) {
+    if (out->kind == OC_ARRAY_OF)
+        return out->element;
+    return out->rest == &oc_absent_node ? &empty_object : &oc_plain_node;
+}
+
 static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
 
 static const oc_node *in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at,
                                   const oc_node *(*inner)(reshape *, oc_frame *, const oc_elem *, const place *)) {
     place element = *at;
+    element.document = true;
     element.in = at->in->element;
-    element.out = at->out->kind == OC_ARRAY_OF ? at->out->element : &empty_object;
+    element.out = element_out(at->out);
     const oc_node *node = inner(r, frame, e, &element);
     return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
 }
@@ -155,14 +164,19 @@ static const oc_node *component(reshape *r, oc_frame *frame, const oc_elem *e, c
     if (at->target && !child.target)
         return NULL;
     const oc_node *node = path(r, frame, e, &child, rest);
-    return node ? oc_derive_over(at->out, &(oc_name_entry){.name = first, .value = node}, 1, lookup) : NULL;
+    if (!node)
+        return NULL;
+    const oc_name_entry entry = {.name = first, .value = node};
+    return !at->document && oc_may_be_array(at->in) ? oc_derive_over_values(at->out, &entry, 1, lookup)
+                                                    : oc_derive_over(at->out, &entry, 1, lookup);
 }
 
 /* In arrays: the path goes on in every element. */
 static const oc_node *path_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest) {
     place element = *at;
+    element.document = true;
     element.in = at->in->element;
-    element.out = at->out->kind == OC_ARRAY_OF ? at->out->element : &empty_object;
+    element.out = element_out(at->out);
     const oc_node *node = path(r, frame, e, &element, rest);
     return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
 }
@@ -219,7 +233,8 @@ static bool apply(reshape *r, oc_frame *frame, const oc_elem *e, const oc_node *
     oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(r->p->scope.a);
-    const oc_node *tree = fields(r, inner, &(place){.in = r->p->scope.tree, .out = out, .target = r->p->stored});
+    const oc_node *tree =
+        fields(r, inner, &(place){.in = r->p->scope.tree, .out = out, .target = r->p->stored, .document = true});
     if (!tree)
         return false;
     r->p->scope.tree = tree;
@@ -236,15 +251,34 @@ bool oc_stage_add_fields(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     return is_object_spec(p, e) && apply(&r, frame, e, p->scope.tree);
 }
 
-/* Whether a projection only excludes. */
-static bool excludes(const uint8_t *doc) {
+/* What the fields of a projection do. `_id` may go against the others. */
+typedef struct tally {
+    bool includes, excludes;
+} tally;
+
+static void count_fields(const uint8_t *doc, bool top, tally *others, tally *id) {
     oc_iter it = oc_bson_iter(doc);
     oc_elem e;
     while (oc_next(&it, &e)) {
-        bool nested = e.type == OC_DOCUMENT && !is_operator(&e);
-        if (nested ? !excludes(e.value) : !is_flag(&e) || is_true(&e))
-            return false;
+        tally *t = top && oc_str_is(e.name, "_id") ? id : others;
+        if (e.type == OC_DOCUMENT && !is_operator(&e))
+            count_fields(e.value, false, t, t);
+        else if (is_flag(&e) && !is_true(&e))
+            t->excludes = true;
+        else
+            t->includes = true;
     }
+}
+
+/* Whether a projection excludes: what the other fields than `_id` say, and `_id` if there are none. Where they
+ * disagree, the server refuses the projection, and so do we: what comes out of it must not be guessed. */
+static bool find_mode(oc_pipeline *p, const uint8_t *doc, mode *m) {
+    tally others = {0}, id = {0};
+    count_fields(doc, true, &others, &id);
+    if ((others.includes && others.excludes) || (id.includes && id.excludes))
+        return oc_fail_stage(p, NULL, "include fields, or exclude fields", "cannot do both inclusion and exclusion");
+    bool alone = !others.includes && !others.excludes;
+    *m = (alone ? id.excludes : others.excludes) ? EXCLUDE : INCLUDE;
     return true;
 }
 
@@ -257,12 +291,10 @@ static const oc_node *only_id(oc_pipeline *p) {
 
 bool oc_stage_project(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     reshape r = {p, INCLUDE, 0};
-    if (!is_object_spec(p, e))
+    if (!is_object_spec(p, e) || !find_mode(p, e->value, &r.mode))
         return false;
-    if (excludes(e->value)) {
-        r.mode = EXCLUDE;
+    if (r.mode == EXCLUDE)
         return apply(&r, frame, e, p->scope.tree);
-    }
     const oc_node *out = only_id(p);
     return out && apply(&r, frame, e, out);
 }
@@ -275,7 +307,8 @@ static bool unset_path(oc_pipeline *p, const oc_elem *e) {
     if (!oc_stage_string(p, e, &name))
         return false;
     const oc_node *tree =
-        path(&r, NULL, &excluded, &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored}, name);
+        path(&r, NULL, &excluded,
+             &(place){.in = p->scope.tree, .out = p->scope.tree, .target = p->stored, .document = true}, name);
     if (!tree)
         return false;
     p->scope.tree = tree;
@@ -301,6 +334,8 @@ static bool replace(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = p->stored ? oc_store(p, &results, p->stored, NULL) : oc_join_results(&p->scope, &results);
     if (!node)
         return false;
+    if (node->kind == OC_UNKNOWN)
+        return oc_fail_unknown_node(&p->scope, node, results.count ? results.items[0].path : (oc_str){"", 0});
     if (!is_object(node))
         return oc_fail_stage(p, NULL, "name an object", "wants an object; an encrypted field is none");
     p->scope.tree = node;

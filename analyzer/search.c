@@ -35,7 +35,7 @@ static const struct {
     {"mustNot", SEARCH_SPEC}, {"near", SEARCH_SPEC}, {"numBuckets", SEARCH_CONSTANT}, {"operator", SEARCH_SPEC},
     {"origin", SEARCH_CONSTANT}, {"path", SEARCH_PATH}, {"phrase", SEARCH_SPEC}, {"pivot", SEARCH_CONSTANT},
     {"query", SEARCH_CONSTANT}, {"queryString", SEARCH_HIDDEN}, {"range", SEARCH_SPEC}, {"regex", SEARCH_SPEC},
-    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_SPEC}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
+    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_HIDDEN}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
     {"score", SEARCH_SPEC}, {"scoreDetails", SEARCH_CONSTANT}, {"searchAfter", SEARCH_CONSTANT}, {"searchBefore", SEARCH_CONSTANT},
     {"should", SEARCH_SPEC}, {"slop", SEARCH_CONSTANT}, {"sort", SEARCH_KEYS}, {"span", SEARCH_SPEC},
     {"subtract", SEARCH_SPEC}, {"synonyms", SEARCH_CONSTANT}, {"term", SEARCH_SPEC}, {"text", SEARCH_SPEC},
@@ -66,12 +66,13 @@ static bool spec(const oc_pipeline *p, const oc_elem *e);
 
 /* A string, {value: string, multi: string}, or an array of these. A wildcard reads whatever it meets. */
 static bool check_path(const oc_pipeline *p, const oc_elem *e) {
-    oc_elem value, member;
+    oc_elem parts[2] = {0}, member;
     if (e->type == OC_STRING)
         return oc_stage_plain_path(p, oc_elem_str(e));
-    if (e->type == OC_DOCUMENT && oc_bson_find(e->value, "value", &value) && value.type == OC_STRING &&
-        !oc_bson_find(e->value, "wildcard", &member))
-        return oc_stage_plain_path(p, oc_elem_str(&value));
+    if (e->type == OC_DOCUMENT && !oc_bson_find(e->value, "wildcard", &member))
+        return oc_stage_options(p, e, "value =multi", parts) &&
+               (parts[0].start && parts[0].type == OC_STRING ? oc_stage_plain_path(p, oc_elem_str(&parts[0]))
+                                                             : fail_hidden(p, e->name));
     if (e->type != OC_ARRAY)
         return fail_hidden(p, e->name);
     oc_iter it = oc_elem_iter(e);
@@ -133,26 +134,42 @@ bool oc_stage_search_meta(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     return true;
 }
 
-/* The filter of $vectorSearch: field names are paths, operators stand around and inside. */
+static bool is_logical(oc_str name) {
+    return oc_str_is(name, "$and") || oc_str_is(name, "$or") || oc_str_is(name, "$nor") || oc_str_is(name, "$not");
+}
+
+static bool vector_filter(const oc_pipeline *p, const oc_elem *e);
+
+static bool vector_filters(const oc_pipeline *p, const oc_elem *list) {
+    oc_iter it = oc_elem_iter(list);
+    oc_elem member;
+    if (list->type != OC_ARRAY)
+        return vector_filter(p, list);
+    while (oc_next(&it, &member))
+        if (!vector_filter(p, &member))
+            return false;
+    return true;
+}
+
+/* The filter of $vectorSearch: names are paths, compared with constants; logical operators stand around them. */
 static bool vector_filter(const oc_pipeline *p, const oc_elem *e) {
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member)) {
-        bool is_operator = oc_str_starts(member.name, "$");
-        if (e->type == OC_DOCUMENT && !is_operator && !oc_stage_plain_path(p, member.name))
-            return false;
-        if ((e->type == OC_ARRAY || is_operator) && !vector_filter(p, &member))
+        if (is_logical(member.name)           ? !vector_filters(p, &member)
+            : oc_str_starts(member.name, "$") ? !fail_hidden(p, member.name)
+                                              : !oc_stage_plain_path(p, member.name))
             return false;
     }
-    return true;
+    return is_object(p, e);
 }
 
 bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
     oc_elem parts[VECTOR_OPTIONS] = {0};
     (void)frame;
-    if (!oc_stage_options(p, e, "path filter exact index limit numCandidates queryVector query model explainOptions",
-                          parts))
+    if (!oc_stage_options(
+            p, e, "path filter =exact =index =limit =numCandidates =queryVector =query =model =explainOptions", parts))
         return false;
     if (!parts[PATH].start)
         return oc_fail_stage(p, NULL, NULL, "needs a path");

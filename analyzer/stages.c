@@ -18,8 +18,8 @@ static bool match(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 }
 
 enum { NEAR, DISTANCE_FIELD, QUERY, INCLUDE_LOCS, KEY, GEO_OPTIONS = 12 };
-static const char geo_options[] = "near distanceField query includeLocs key spherical maxDistance minDistance "
-                                  "distanceMultiplier uniqueDocs limit num";
+static const char geo_options[] = "near distanceField query includeLocs key =spherical maxDistance minDistance "
+                                  "=distanceMultiplier =uniqueDocs =limit =num";
 
 /* A field that the stage writes: on, above or below nothing encrypted. */
 static bool set_plain_field(oc_pipeline *p, const oc_elem *e) {
@@ -95,7 +95,7 @@ static bool unwind(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     (void)frame;
     if (e->type == OC_STRING)
         return unwind_path(p, e);
-    if (!oc_stage_options(p, e, "path includeArrayIndex preserveNullAndEmptyArrays", parts))
+    if (!oc_stage_options(p, e, "path includeArrayIndex =preserveNullAndEmptyArrays", parts))
         return false;
     if (!parts[0].start)
         return oc_fail_stage(p, NULL, NULL, "needs a path");
@@ -105,7 +105,7 @@ static bool unwind(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 /* ---- $redact ---- */
 
-/* Every object below a node, each once. */
+/* Every object below a node; one that is there in two ways may be here twice. */
 typedef struct levels {
     oc_analysis *a;
     oc_levels found;
@@ -116,66 +116,107 @@ enum { MOST_LEVELS = 1000 };
 
 static bool collect(levels *l, const oc_node *node);
 
-static bool collect_table(levels *l, const oc_name_table *table) {
-    for (size_t i = 0; table->slots && i <= table->mask; i++)
-        if (table->slots[i].name.s && !collect(l, table->slots[i].value))
+/* Asks `top` for each name: a stage may have hidden what the table says. */
+static bool collect_table(levels *l, const oc_node *top, const oc_name_table *table) {
+    for (size_t i = 0; table->slots && i <= table->mask; i++) {
+        if (!table->slots[i].name.s)
+            continue;
+        const oc_node *child = oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup);
+        if (!child || !collect(l, child))
             return false;
+    }
     return true;
 }
 
 static bool add_level(levels *l, const oc_node *node) {
-    if (l->found.count == l->cap)
+    if (l->found.count == MOST_LEVELS)
         return oc_fail(l->a->error, OC_TOO_COMPLEX, NULL, "$redact", "return $$KEEP or $$PRUNE only",
                        "$redact with $$DESCEND is not possible over more than %d objects with encrypted fields",
                        MOST_LEVELS);
+    if (l->found.count == l->cap) {
+        size_t cap = l->cap ? l->cap * 2 : 8;
+        const oc_node **nodes = oc_arena_alloc(l->a->arena, cap * sizeof *nodes);
+        if (!nodes)
+            return oc_no_memory(l->a);
+        if (l->cap)
+            memcpy(nodes, l->found.nodes, l->cap * sizeof *nodes);
+        l->found.nodes = nodes;
+        l->cap = cap;
+    }
     l->found.nodes[l->found.count++] = node;
     return true;
 }
 
-/* What lies below, in whatever way a node may hold it. */
-static bool collect_below(levels *l, const oc_node *node) {
+/* What lies below `top`, in whatever way `node`, a part of it, may hold it. */
+static bool collect_below(levels *l, const oc_node *top, const oc_node *node) {
+    if (node->kind == OC_ABOVE && node->either)
+        return oc_derive_work(&l->a->lookup) && collect_below(l, top, node->either->one) &&
+               collect_below(l, top, node->either->other);
     for (size_t i = 0; i < node->pattern_count; i++)
         if (!collect(l, node->patterns[i].node))
             return false;
     for (size_t i = 0; i < node->part_count; i++)
-        if (!collect_below(l, node->parts[i]))
+        if (!collect_below(l, top, node->parts[i]))
             return false;
-    return collect_table(l, &node->children) && (!node->rest || collect(l, node->rest)) &&
-           (!node->base || collect_below(l, node->base));
+    return collect_table(l, top, &node->children) && (!node->rest || collect(l, node->rest)) &&
+           (!node->base || collect_below(l, top, node->base));
 }
 
 static bool collect(levels *l, const oc_node *node) {
     while (node->kind == OC_ARRAY_OF)
         node = node->element;
-    if (node->kind != OC_ABOVE)
-        return true;
-    if (node->either)
-        return add_level(l, node) && collect_below(l, node->either->one) && collect_below(l, node->either->other);
-    return add_level(l, node) && collect_below(l, node);
+    if (node->kind == OC_UNKNOWN || node->kind == OC_CONFLICT)
+        return oc_fail(l->a->error, OC_UNKNOWN_USED, NULL, "$redact", "return $$KEEP or $$PRUNE only",
+                       "$redact with $$DESCEND looks into a field whose encryption is not known until runtime");
+    return node->kind != OC_ABOVE || (add_level(l, node) && collect_below(l, node, node));
 }
 
-static bool mentions_descend(const oc_elem *e) {
-    if (e->type == OC_STRING)
-        return oc_str_is(oc_elem_str(e), "$$DESCEND");
+/* ---- whether it may descend: whatever is not plainly $$KEEP or $$PRUNE may be equal to what $$DESCEND stands for ----
+ */
+
+static bool may_descend(const oc_elem *e);
+
+static bool members_may_descend(const oc_elem *e, const char *but) {
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member))
-        if (mentions_descend(&member))
+        if (!oc_str_is(member.name, but) && may_descend(&member))
             return true;
     return false;
 }
 
+static bool branches_may_descend(const oc_elem *operand) {
+    oc_elem list = {.type = OC_NULL}, otherwise, branch;
+    if (operand->type != OC_DOCUMENT || !oc_bson_find(operand->value, "branches", &list))
+        return true;
+    oc_iter it = oc_elem_iter(&list);
+    while (oc_next(&it, &branch))
+        if (members_may_descend(&branch, "case"))
+            return true;
+    return oc_bson_find(operand->value, "default", &otherwise) && may_descend(&otherwise);
+}
+
+static bool may_descend(const oc_elem *e) {
+    oc_elem op;
+    if (e->type == OC_STRING)
+        return !oc_str_is(oc_elem_str(e), "$$KEEP") && !oc_str_is(oc_elem_str(e), "$$PRUNE");
+    if (e->type != OC_DOCUMENT || !oc_bson_first(e->value, &op))
+        return true;
+    if (oc_str_is(op.name, "$cond"))
+        return members_may_descend(&op, op.type == OC_ARRAY ? "0" : "if");
+    if (oc_str_is(op.name, "$ifNull"))
+        return members_may_descend(&op, "");
+    return !oc_str_is(op.name, "$switch") || branches_may_descend(&op);
+}
+
 static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     static const char *const results[] = {"DESCEND", "PRUNE", "KEEP"};
-    levels l = {.a = p->scope.a, .cap = MOST_LEVELS};
+    levels l = {.a = p->scope.a};
     oc_scope scope = p->scope;
     for (size_t i = 0; i < 3; i++)
         if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}))
             return false;
-    if (mentions_descend(e)) {
-        l.found.nodes = oc_arena_alloc(p->scope.a->arena, MOST_LEVELS * sizeof *l.found.nodes);
-        if (!l.found.nodes)
-            return oc_no_memory(p->scope.a);
+    if (may_descend(e)) {
         if (!collect(&l, p->scope.tree))
             return false;
         scope.levels = &l.found;
@@ -199,7 +240,7 @@ static bool facts(oc_pipeline *p, const oc_elem *e, const char *options) {
 
 static bool coll_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     (void)frame;
-    return facts(p, e, "latencyStats storageStats count queryExecStats");
+    return facts(p, e, "=latencyStats =storageStats =count =queryExecStats");
 }
 
 static bool index_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
@@ -209,7 +250,7 @@ static bool index_stats(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 static bool search_indexes(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     (void)frame;
-    return facts(p, e, "id name");
+    return facts(p, e, "=id =name");
 }
 
 /* Its documents hold those of the collection, and parts of them under other names. */
@@ -218,8 +259,8 @@ static bool change_stream(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_lookup *lookup = &p->scope.a->lookup;
     (void)frame;
     if (!oc_stage_options(p, e,
-                          "fullDocument fullDocumentBeforeChange resumeAfter startAfter startAtOperationTime "
-                          "showExpandedEvents allChangesForCluster",
+                          "=fullDocument =fullDocumentBeforeChange =resumeAfter =startAfter =startAtOperationTime "
+                          "=showExpandedEvents allChangesForCluster",
                           parts))
         return false;
     if (parts[6].start)
@@ -228,10 +269,14 @@ static bool change_stream(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     const oc_node *unknown = oc_derive_unknown(p->scope.place, lookup);
     if (!id || !unknown)
         return false;
+    /* Beside _id it may hold a shard key. */
+    const oc_node *key = oc_derive_document(&(oc_name_entry){.name = {"_id", 3}, .value = id}, 1, unknown, lookup);
+    if (!key)
+        return false;
     const oc_name_entry fields[] = {{.name = {"fullDocument", 12}, .value = p->scope.tree},
                                     {.name = {"fullDocumentBeforeChange", 24}, .value = p->scope.tree},
                                     {.name = {"updateDescription", 17}, .value = unknown},
-                                    {.name = {"documentKey", 11}, .value = id->kind == OC_PLAIN ? id : unknown}};
+                                    {.name = {"documentKey", 11}, .value = id->kind == OC_PLAIN ? key : unknown}};
     p->scope.tree = oc_derive_over(&oc_plain_node, fields, sizeof fields / sizeof fields[0], lookup);
     return p->scope.tree != NULL;
 }

@@ -38,15 +38,18 @@ static bool store_literal(oc_pipeline *p, const oc_literal *l, const oc_node *ta
     return true;
 }
 
-static bool is_copy(const oc_node *node, const oc_node *target) {
-    return node == target ||
-           (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
+/* The node of several subschemas is made anew by each look-up. */
+static bool is_same(const oc_node *a, const oc_node *b) {
+    if (a == b)
+        return true;
+    if (!a->part_count || a->part_count != b->part_count)
+        return false;
+    return memcmp(a->parts, b->parts, a->part_count * sizeof *a->parts) == 0;
 }
 
-/* An object that an expression has built: its own fields and no others. */
-static bool is_built(const oc_node *node) {
-    return (node->kind == OC_PLAIN || node->kind == OC_ABOVE) && node->rest == &oc_absent_node && !node->base &&
-           node != &oc_absent_node;
+static bool is_copy(const oc_node *node, const oc_node *target) {
+    return is_same(node, target) ||
+           (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
 }
 
 static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path);
@@ -85,7 +88,10 @@ static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_no
             return NULL;
     if (constant)
         return target->kind == OC_PLAIN ? &oc_plain_node : target;
-    return is_built(node) && target->kind == OC_ABOVE ? store_fields(p, node, target, path) : node;
+    /* No node with constants in it is kept: a later stage would take them for its own. */
+    return node->constants && (target->kind == OC_ABOVE || target->kind == OC_PLAIN)
+               ? store_fields(p, node, target, path)
+               : node;
 }
 
 const oc_node *oc_store(oc_pipeline *p, const oc_results *results, const oc_node *target, const oc_path *path) {
@@ -134,7 +140,7 @@ static bool is_listed(const oc_node *node) {
  * names are compared one by one. */
 static bool agree_bottom(const oc_pipeline *p, const oc_node *target, const oc_node *bottom, const oc_node *node,
                          const oc_path *path) {
-    if (bottom == target || bottom->rest == &oc_absent_node)
+    if (is_same(bottom, target) || bottom->rest == &oc_absent_node)
         return true;
     if (!is_listed(target) || !is_listed(bottom))
         return fail(p, path, target);
@@ -144,7 +150,7 @@ static bool agree_bottom(const oc_pipeline *p, const oc_node *target, const oc_n
 static bool agree_object(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
     const oc_node *at = node;
     for (;; at = at->base) {
-        if (at == target)
+        if (is_same(at, target))
             return true;
         if (!agree_names(p, &at->children, target, node, path))
             return false;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "document.h"
+#include "fields.h"
 #include "pipeline.h"
 
 static const char set_instead[] = "read the value, change it in the application, and $set it";
@@ -204,8 +205,25 @@ bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     return true;
 }
 
+/* A pipeline that only adds fields, and this one always. */
+static bool pipeline_sets(const oc_elem *pipeline, const char *field) {
+    bool sets = false;
+    oc_iter it = oc_elem_iter(pipeline);
+    oc_elem e, stage, value;
+    while (oc_next(&it, &e)) {
+        if (e.type != OC_DOCUMENT || !oc_bson_first(e.value, &stage) || stage.type != OC_DOCUMENT ||
+            !(oc_str_is(stage.name, "$set") || oc_str_is(stage.name, "$addFields")))
+            return false;
+        if (oc_bson_find(stage.value, field, &value))
+            sets = oc_is_constant(&value); /* a computed one may be missing in the end */
+    }
+    return sets;
+}
+
 bool oc_update_sets(const oc_elem *update, const char *field) {
     oc_elem op, e;
+    if (update->type == OC_ARRAY)
+        return pipeline_sets(update, field);
     if (update->type != OC_DOCUMENT)
         return false;
     if (!has_operators(update))

@@ -420,17 +420,8 @@ static void compile_barred(compiler *c, const oc_elem *operand, const oc_keyword
             compile(c, e.value, ctx, &(place){at, e.name});
 }
 
-static size_t count_members(const uint8_t *doc) {
-    oc_iter it = oc_bson_iter(doc);
-    oc_elem e;
-    size_t n = 0;
-    while (oc_next(&it, &e))
-        n++;
-    return n;
-}
-
 static void compile_properties(compiler *c, const oc_elem *operand, context ctx, const place *at, oc_node *node) {
-    size_t most = count_members(operand->value);
+    size_t most = oc_count_members(operand);
     oc_name_entry *entries = oc_arena_alloc(c->arena, (most + 1) * sizeof *entries);
     if (!entries) {
         no_memory(c);
@@ -454,7 +445,7 @@ static void compile_properties(compiler *c, const oc_elem *operand, context ctx,
 }
 
 static void compile_patterns(compiler *c, const oc_elem *operand, const context *ctx, const place *at, oc_node *node) {
-    oc_pattern *patterns = oc_arena_alloc(c->arena, (count_members(operand->value) + 1) * sizeof *patterns);
+    oc_pattern *patterns = oc_arena_alloc(c->arena, (oc_count_members(operand) + 1) * sizeof *patterns);
     if (!patterns) {
         no_memory(c);
         return;
@@ -539,7 +530,7 @@ static const oc_node *compile(compiler *c, const uint8_t *schema, context ctx, c
     check_siblings(c, schema, at);
     check_encrypt_place(c, &ctx, at);
     place here = {at, encrypt.name};
-    if (count_members(schema) > 1)
+    if (encrypt.end < schema + oc_u32(schema) - 1)
         report(c, RANK_KEYWORD, OC_SCHEMA_KEYWORD, &here, encrypt.name, NULL,
                "Duplicate field 'encrypt' in the schema");
     if (!check_keyword(c, &encrypt, &here))

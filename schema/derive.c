@@ -1,8 +1,8 @@
 #include "derive.h"
 
 enum {
-    MOST_WORK = 100000,
-    DEEPEST_EITHER = 200,
+    MOST_WORK = 300000,
+    DEEPEST = 200, /* alternatives and arrays in one another, each a recursion */
 };
 
 static const oc_node *out_of_memory(oc_lookup *lookup) {
@@ -29,11 +29,18 @@ const oc_node *oc_derive_literal(const oc_literal *literal, oc_lookup *lookup) {
 const oc_node *oc_derive_array(const oc_node *element, bool looked_up, oc_lookup *lookup) {
     if (element->kind == OC_PLAIN)
         return &oc_plain_node;
-    return keep((oc_node){.kind = OC_ARRAY_OF, .element = element, .looked_up = looked_up}, lookup);
+    if (element->depth >= DEEPEST)
+        return oc_derive_unknown("arrays in arrays", lookup);
+    return keep((oc_node){.kind = OC_ARRAY_OF, .element = element, .looked_up = looked_up, .depth = element->depth + 1},
+                lookup);
 }
 
 const oc_node *oc_derive_object(const oc_name_entry *fields, size_t count, oc_lookup *lookup) {
-    oc_node node = {.rest = &oc_absent_node, .encrypting = oc_count_encrypting(fields, count)};
+    return oc_derive_document(fields, count, &oc_absent_node, lookup);
+}
+
+const oc_node *oc_derive_document(const oc_name_entry *fields, size_t count, const oc_node *rest, oc_lookup *lookup) {
+    oc_node node = {.rest = rest, .encrypting = oc_count_encrypting(fields, count)};
     if (!oc_name_table_build(&node.children, lookup->arena, fields, count))
         return out_of_memory(lookup);
     node.kind = oc_node_kind_of(&node);
@@ -87,8 +94,9 @@ static bool merge_tables(oc_name_table *fields, const oc_name_table *below, oc_l
 
 /* A stage after another puts a table over a table. A table that is not much larger than the one above it is merged into
  * it, so that of n fields in n stages a look-up sees log n tables, and each field is copied log n times. */
-const oc_node *oc_derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup) {
-    oc_node node = {.base = base};
+static const oc_node *derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, bool maybe_array,
+                                  oc_lookup *lookup) {
+    oc_node node = {.base = base, .maybe_array = maybe_array, .depth = base->depth};
     if (!oc_name_table_build(&node.children, lookup->arena, fields, count))
         return out_of_memory(lookup);
     if (!count_over(base, fields, count, lookup, &node.encrypting))
@@ -102,22 +110,36 @@ const oc_node *oc_derive_over(const oc_node *base, const oc_name_entry *fields, 
     return keep(node, lookup);
 }
 
-/* ---- one or the other ---- */
-
-static unsigned depth_of(const oc_node *node) {
-    return node->kind == OC_ABOVE && node->either ? node->either->depth : 0;
+const oc_node *oc_derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup) {
+    return derive_over(base, fields, count, false, lookup);
 }
+
+const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *fields, size_t count,
+                                     oc_lookup *lookup) {
+    return derive_over(base, fields, count, true, lookup);
+}
+
+bool oc_may_be_array(const oc_node *node) {
+    if (node->kind == OC_ABOVE)
+        return node->maybe_array;
+    while (node->base)
+        node = node->base;
+    return node->rest != &oc_absent_node;
+}
+
+/* ---- one or the other ---- */
 
 /* Two documents, one of them with something encrypted. */
 static const oc_node *either_object(const oc_node *one, const oc_node *other, const char *origin, oc_lookup *lookup) {
-    unsigned a = depth_of(one), b = depth_of(other);
+    unsigned depth = 1 + (one->depth > other->depth ? one->depth : other->depth);
     oc_either *either = oc_arena_alloc(lookup->arena, sizeof *either);
     if (!either)
         return out_of_memory(lookup);
-    *either = (oc_either){one, other, origin, 1 + (a > b ? a : b)};
-    if (either->depth > DEEPEST_EITHER)
+    *either = (oc_either){one, other, origin};
+    if (depth > DEEPEST)
         return oc_derive_unknown(origin, lookup);
-    return keep((oc_node){.kind = OC_ABOVE, .either = either}, lookup);
+    bool maybe_array = (one->kind == OC_ABOVE && one->maybe_array) || (other->kind == OC_ABOVE && other->maybe_array);
+    return keep((oc_node){.kind = OC_ABOVE, .either = either, .depth = depth, .maybe_array = maybe_array}, lookup);
 }
 
 static bool same_encryption(const oc_node *one, const oc_node *other) {
@@ -163,17 +185,19 @@ const oc_node *oc_either_child(const oc_either *either, oc_str name, oc_lookup *
 
 /* ---- paths ---- */
 
-static oc_derived set(const oc_node *root, oc_str path, const oc_node *value, oc_lookup *lookup, const oc_node **out);
+static oc_derived set(const oc_node *root, bool is_document, oc_str path, const oc_node *value, oc_lookup *lookup,
+                      const oc_node **out);
 
 static oc_derived set_in_element(const oc_node *array, oc_str path, const oc_node *value, oc_lookup *lookup,
                                  const oc_node **out) {
-    oc_derived derived = set(array->element, path, value, lookup, out);
+    oc_derived derived = set(array->element, true, path, value, lookup, out);
     if (derived == OC_DERIVED)
         *out = oc_derive_array(*out, array->looked_up, lookup);
     return *out ? derived : OC_DERIVE_FAILED;
 }
 
-static oc_derived set(const oc_node *root, oc_str path, const oc_node *value, oc_lookup *lookup, const oc_node **out) {
+static oc_derived set(const oc_node *root, bool is_document, oc_str path, const oc_node *value, oc_lookup *lookup,
+                      const oc_node **out) {
     const char *dot = memchr(path.s, '.', path.n);
     oc_str first = {path.s, dot ? (size_t)(dot - path.s) : path.n};
     *out = NULL;
@@ -190,11 +214,12 @@ static oc_derived set(const oc_node *root, oc_str path, const oc_node *value, oc
         if (!child)
             return OC_DERIVE_FAILED;
         oc_str rest = {dot + 1, path.n - first.n - 1};
-        oc_derived derived = set(child, rest, value, lookup, &value);
+        oc_derived derived = set(child, false, rest, value, lookup, &value);
         if (derived != OC_DERIVED)
             return derived;
     }
-    *out = oc_derive_over(root, &(oc_name_entry){.name = first, .value = value}, 1, lookup);
+    bool maybe_array = !is_document && oc_may_be_array(root);
+    *out = derive_over(root, &(oc_name_entry){.name = first, .value = value}, 1, maybe_array, lookup);
     return *out ? OC_DERIVED : OC_DERIVE_FAILED;
 }
 
@@ -208,7 +233,7 @@ static bool is_too_deep(oc_str path) {
 oc_derived oc_derive_set(const oc_node *root, oc_str path, const oc_node *value, oc_lookup *lookup,
                          const oc_node **out) {
     if (!is_too_deep(path))
-        return set(root, path, value, lookup, out);
+        return set(root, true, path, value, lookup, out);
     oc_fail(lookup->error, OC_TOO_DEEP, &(oc_path){.name = path}, NULL, NULL,
             "A field path has more than %d components", OC_MAX_DEPTH);
     return OC_DERIVE_FAILED;

@@ -14,8 +14,15 @@
 
 /* A document with these fields and no other. */
 const oc_node *oc_derive_object(const oc_name_entry *fields, size_t count, oc_lookup *lookup);
+/* A document with these fields, and `rest` for every other name. */
+const oc_node *oc_derive_document(const oc_name_entry *fields, size_t count, const oc_node *rest, oc_lookup *lookup);
 /* The document `base` with these fields added or replaced. `base` is OC_PLAIN or OC_ABOVE. */
 const oc_node *oc_derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup);
+/* The same where the value may be an array at run time, in whose elements the fields are set then. */
+const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup);
+/* Whether the value of a field, OC_PLAIN or OC_ABOVE, may be an array at run time: plain ones may, unless a stage has
+ * built them as objects. */
+bool oc_may_be_array(const oc_node *node);
 /* An array of such elements; plain if they are. */
 const oc_node *oc_derive_array(const oc_node *element, bool looked_up, oc_lookup *lookup);
 /* One or the other. Where they differ below, the difference shows only when a path leads there: it is OC_UNKNOWN then,

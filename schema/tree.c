@@ -171,15 +171,18 @@ typedef struct walk {
     bool looked_up; /* every array so far is one that $lookup made, and none was entered by position */
 } walk;
 
+static const oc_node ambiguous = {.kind = OC_UNKNOWN, .origin = "a number that is a position or a name"};
+
 /* From an array to its elements. A number is a position, or the name of a field in them; where it may be either, and
  * either matters, nothing is known. */
 static bool enter_array(walk *w, oc_str name, oc_lookup *lookup) {
-    static const oc_node ambiguous = {.kind = OC_UNKNOWN, .origin = "a number that is a position or a name"};
     bool positional = is_number(name);
     w->looked_up = w->looked_up && w->node->looked_up && !positional;
     w->in_array = true;
     w->node = w->node->element;
-    for (; w->node->kind == OC_ARRAY_OF; w->looked_up = false) /* no path leads into an array in an array */
+    if (positional && w->node->kind == OC_ARRAY_OF)
+        return true;
+    for (; w->node->kind == OC_ARRAY_OF; w->looked_up = false) /* no name leads into an array in an array */
         w->node = w->node->element;
     if (w->node->kind != OC_PLAIN && w->node->kind != OC_ABOVE)
         return positional;
@@ -194,7 +197,7 @@ static bool step(walk *w, oc_str name, oc_lookup *lookup) {
         return enter_array(w, name, lookup);
     if (w->node->kind != OC_PLAIN && w->node->kind != OC_ABOVE)
         return false;
-    w->node = oc_node_child(w->node, name, lookup);
+    w->node = w->node->maybe_array && is_number(name) ? &ambiguous : oc_node_child(w->node, name, lookup);
     return true;
 }
 

@@ -58,7 +58,6 @@ typedef struct oc_pattern {
 typedef struct oc_either {
     const oc_node *one, *other;
     const char *origin; /* what made it, for messages */
-    unsigned depth;     /* how many of these lie in one another */
 } oc_either;
 
 /* A constant in a command that has not been stored or compared yet, and may have to be marked (expression.h). */
@@ -81,7 +80,11 @@ struct oc_node {
         const char *origin;        /* OC_UNKNOWN: what made it so, for messages */
         const oc_literal *literal; /* OC_PLAIN: one of these constants; NULL: any plain value */
     };
-    bool looked_up; /* OC_ARRAY_OF: made by $lookup */
+    unsigned depth;   /* of alternatives and arrays in one another that a look-up here goes through */
+    bool constants;   /* an object of the expression that is evaluated now, with constants in it */
+    bool looked_up;   /* OC_ARRAY_OF: made by $lookup */
+    bool maybe_array; /* OC_ABOVE, in pipelines: a field was set below a plain one, in each element if that is an array
+                       */
 };
 
 extern const oc_node oc_plain_node;

@@ -184,11 +184,24 @@ void oc_bson_path_at(const uint8_t *doc, size_t offset, char *buf, size_t cap) {
     }
 }
 
+size_t oc_count_members(const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    size_t n = 0;
+    while (oc_next(&it, &member))
+        n++;
+    return n;
+}
+
 bool oc_bson_find(const uint8_t *doc, const char *name, oc_elem *out) {
     oc_iter it = oc_bson_iter(doc);
-    while (oc_next(&it, out))
-        if (oc_str_is(out->name, name))
-            return true;
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        if (!oc_str_is(e.name, name))
+            continue;
+        *out = e;
+        return true;
+    }
     return false;
 }
 

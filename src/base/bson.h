@@ -172,7 +172,9 @@ size_t oc_bson_find_placeholder(const uint8_t *doc, const oc_elem *skip, size_t 
  * it must be well-formed. For messages. */
 void oc_bson_path_at(const uint8_t *doc, size_t offset, char *buf, size_t cap);
 
-/* The first field called `name`; false if there is none. */
+/* How many members a document or array has. */
+size_t oc_count_members(const oc_elem *e);
+/* The first field called `name`; false, and *out as it was, if there is none. */
 bool oc_bson_find(const uint8_t *doc, const char *name, oc_elem *out);
 /* The first field, whatever it is called. */
 bool oc_bson_first(const uint8_t *doc, oc_elem *out);

@@ -1,5 +1,5 @@
-/* bench_corpus CASES [--quick]: the ordinary pipelines of tests/cases/pipelines/corpus-*.json, each against
- * bson_validate_with_error of the same command. */
+/* bench_corpus CASES [--quick | PART-OF-NAME]: the ordinary pipelines of tests/cases/pipelines/corpus-*.json, each
+ * against bson_validate_with_error of the same command. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,13 +12,14 @@ enum { MOST = 1000 };
 
 typedef struct corpus {
     bench b;
+    const char *part;
     double ratios[MOST];
     size_t count;
 } corpus;
 
 static void time_case(const oc_case *c, void *data) {
     corpus *all = data;
-    if (!strstr(c->file, "/corpus-") || !c->reply || all->count == MOST)
+    if (!strstr(c->file, "/corpus-") || !strstr(c->name, all->part) || !c->reply || all->count == MOST)
         return;
     timing t = measure(&all->b, c->command);
     double ratio = t.analysis / t.validation;
@@ -38,7 +39,9 @@ int main(int argc, char **argv) {
         return 2;
     opencrypt_engine *engine = opencrypt_engine_new();
     all.b.request = opencrypt_request_new(engine, 0);
-    all.b.seconds = argc > 2 ? 0.0005 : 0.01;
+    bool quick = argc > 2 && strcmp(argv[2], "--quick") == 0;
+    all.b.seconds = quick ? 0.0005 : 0.01;
+    all.part = argc > 2 && !quick ? argv[2] : "";
     oc_cases_each(argv[1], time_case, &all);
     qsort(all.ratios, all.count, sizeof all.ratios[0], by_value);
     if (all.count)
