@@ -84,6 +84,21 @@ static value *arithmetic(gen *g) {
     return pair(g, op, field, strcmp(op, "$concat") == 0 ? value_string(g->p, "a") : value_int(g->p, 1));
 }
 
+/* Operators that take anything plain; the evaluator does not know them. */
+static value *generic(gen *g) {
+    static const char *const unary[] = {
+        "$toUpper",       "$type",     "$abs",  "$isArray",  "$size",     "$mergeObjects",     "$toString",
+        "$objectToArray", "$strLenCP", "$year", "$isNumber", "$bsonSize", "$toHashedIndexKey", NULL};
+    static const char *const binary[] = {"$arrayElemAt", "$concatArrays", "$setUnion",  "$max",        "$cmp", "$mod",
+                                         "$split",       "$indexOfArray", "$setEquals", "$strcasecmp", NULL};
+    const place *e = gen_odd(g, 25) ? gen_place(g, ANYTHING) : NULL;
+    value *field = path_of(g, e ? e->path : gen_plain_path(g));
+    if (gen_percent(g, 50))
+        return value_one(g->p, gen_pick(g, unary), field);
+    value *other = gen_percent(g, 50) ? path_of(g, gen_plain_path(g)) : value_int(g->p, 1);
+    return gen_percent(g, 50) ? pair(g, gen_pick(g, binary), field, other) : pair(g, gen_pick(g, binary), other, field);
+}
+
 static value *conditional(gen *g, unsigned depth, const metadata **meta) {
     const metadata *other = NULL;
     value *then = gen_expression(g, depth - 1, meta);
@@ -151,7 +166,9 @@ value *gen_expression(gen *g, unsigned depth, const metadata **meta) {
         return let(g);
     if (kind < 85)
         return object(g, depth);
-    if (kind < 87)
+    if (kind < 92)
+        return generic(g);
+    if (kind < 94)
         return value_string(g->p, gen_percent(g, 50) ? "$$ROOT" : "$$CURRENT.x");
     return arithmetic(g);
 }

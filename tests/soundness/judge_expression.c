@@ -238,6 +238,16 @@ static const outcome *judge_generic(judge *j, const value *o, const value *r, co
     return computed(j);
 }
 
+/* Of an array node only its length and that it is one are plain. */
+static const outcome *judge_array_itself(judge *j, const value *o, const value *r, const node *at) {
+    const value *one = o->type == T_ARRAY && value_count(o) == 1 ? o->first : o;
+    const value *one_r = r && o->type == T_ARRAY && r->type == T_ARRAY ? r->first : r;
+    const outcome *list = judge_expression(j, one, o == one ? r : one_r, at);
+    if (!list || list->kind != FIELD || list->next || list->node->kind != N_ARRAY)
+        plain_only(j, list, o->name);
+    return computed(j);
+}
+
 typedef const outcome *rule(judge *j, const value *o, const value *r, const node *at);
 
 static rule *rule_of(const char *op) {
@@ -245,8 +255,9 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$eq", judge_equality},   {"$ne", judge_equality},    {"$in", judge_in},   {"$cond", judge_cond},
-        {"$switch", judge_switch}, {"$ifNull", judge_if_null}, {"$let", judge_let},
+        {"$eq", judge_equality}, {"$ne", judge_equality},       {"$in", judge_in},
+        {"$cond", judge_cond},   {"$switch", judge_switch},     {"$ifNull", judge_if_null},
+        {"$let", judge_let},     {"$size", judge_array_itself}, {"$isArray", judge_array_itself},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)

@@ -121,10 +121,13 @@ static bool collide(const char *a, const char *b) {
 
 /* One path twice, or below another. */
 static bool has_collision(const value *fields) {
-    for (const value *a = fields->first; a; a = a->next)
+    for (const value *a = fields->first; a; a = a->next) {
         for (const value *b = a->next; b; b = b->next)
             if (collide(a->name, b->name))
                 return true;
+        if (is_nested(a) && has_collision(a))
+            return true;
+    }
     return false;
 }
 
@@ -351,7 +354,8 @@ static void check_level(judge *j, const value *v, const node *at) {
     }
     if (value_is_container(v))
         for (const value *m = v->first; m; m = m->next)
-            check_level(j, m, at);
+            if (v->type == T_ARRAY || strcmp(m->name, "$literal") != 0)
+                check_level(j, m, at);
 }
 
 static void check_descent(judge *j, const value *expression, const node *at) {
@@ -497,6 +501,83 @@ static const node *bucket_auto(judge *j, const value *o, const value *r, const n
     return empty(j);
 }
 
+static void check_plain(judge *j, const node *n, const char *what) {
+    if (node_holds(j->p, n))
+        judge_refuse(j, "%s over something encrypted", what);
+}
+
+static const node *bucket(judge *j, const value *o, const value *r, const node *at) {
+    const node *out = empty(j);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "groupBy") == 0)
+            check_plain(j, judge_settle(j, judge_expression(j, it.o, it.r, at)), "$bucket");
+        else if (strcmp(it.o->name, "output") == 0)
+            for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);)
+                out = set(j, out, fields.o->name, accumulator(j, fields.o, fields.r, at));
+        else
+            judge_same(j, it.o, it.r);
+    return out;
+}
+
+/* {$sum: "$x", window: {…}} */
+static const node *window_function(judge *j, const value *o, const value *r, const node *at) {
+    const node *out = &plain_node;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "window") == 0)
+            judge_same(j, it.o, it.r);
+        else if (strcmp(it.o->name, "$addToSet") == 0)
+            out = node_array(j->p, group_key(j, it.o, it.r, at), false);
+        else
+            out = accumulated(j, it.o->name, judge_settle(j, judge_expression(j, it.o, it.r, at)));
+    return out;
+}
+
+static const node *window_fields(judge *j, const value *o, const value *r, const node *at) {
+    const node *out = at;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "partitionBy") == 0)
+            group_key(j, it.o, it.r, at);
+        else if (strcmp(it.o->name, "sortBy") == 0)
+            sort(j, it.o, it.r, at);
+        else
+            for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);)
+                out = set(j, out, fields.o->name, window_function(j, fields.o, fields.r, at));
+    return out;
+}
+
+static void check_path(judge *j, const node *at, const value *path, const char *stage) {
+    spot s = node_find(j->p, at, value_chars(path));
+    if (s.below || !node_usable(s.node))
+        judge_refuse(j, "%s of '%s'", stage, value_chars(path));
+}
+
+static const node *densify(judge *j, const value *o, const value *r, const node *at) {
+    const value *path = value_get(o, "field"), *partitions = value_get(o, "partitionByFields");
+    if (path)
+        check_path(j, at, path, "$densify");
+    for (const value *m = partitions ? partitions->first : NULL; m; m = m->next) {
+        spot s = node_find(j->p, at, value_chars(m));
+        if (s.below)
+            judge_refuse(j, "$densify by parts below an encrypted path");
+        check_key(j, s.node);
+    }
+    return unchanged(j, o, r, at);
+}
+
+static const node *fill(judge *j, const value *o, const value *r, const node *at) {
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "partitionBy") == 0) {
+            group_key(j, it.o, it.r, at);
+        } else if (strcmp(it.o->name, "sortBy") == 0) {
+            sort(j, it.o, it.r, at);
+        } else {
+            for (const value *m = it.o->first; m; m = m->next)
+                check_path(j, at, value_string(j->p, m->name), "$fill");
+            judge_same(j, it.o, it.r);
+        }
+    return at;
+}
+
 typedef const node *rule(judge *j, const value *o, const value *r, const node *at);
 
 static rule *rule_of(const char *stage) {
@@ -525,6 +606,10 @@ static rule *rule_of(const char *stage) {
         {"$facet", facet},
         {"$unionWith", union_with},
         {"$bucketAuto", bucket_auto},
+        {"$bucket", bucket},
+        {"$setWindowFields", window_fields},
+        {"$densify", densify},
+        {"$fill", fill},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].stage, stage) == 0)
