@@ -49,7 +49,7 @@ static value *equality(gen *g) {
             other = path_of(g, second->path);
     }
     if (gen_odd(g, 5))
-        other = path_of(g, gen_plain_path(g));
+        other = g->has_let && gen_percent(g, 50) ? value_string(g->p, "$$l") : path_of(g, gen_plain_path(g));
     const value *field = path_of(g, e->path);
     return gen_percent(g, 70) ? pair(g, gen_pick(g, ops), field, other) : pair(g, gen_pick(g, ops), other, field);
 }
@@ -57,6 +57,8 @@ static value *equality(gen *g) {
 static value *ordering(gen *g) {
     static const char *const ops[] = {"$gt", "$gte", "$lt", "$lte", "$eq", "$ne", NULL};
     const place *e = gen_odd(g, 10) ? gen_place(g, ANYTHING) : NULL;
+    if (g->has_let && gen_percent(g, 30))
+        return pair(g, gen_pick(g, ops), path_of(g, gen_plain_path(g)), value_string(g->p, "$$l"));
     return pair(g, gen_pick(g, ops), path_of(g, e ? e->path : gen_plain_path(g)), constant(g, NULL));
 }
 
@@ -137,6 +139,22 @@ static value *let(gen *g) {
     return value_one(g->p, "$let", operand);
 }
 
+/* Arrays element by element: the variable is $$v, as in $let. */
+static value *element_wise(gen *g, unsigned depth) {
+    const metadata *unused;
+    value *operand =
+        value_one(g->p, "input",
+                  path_of(g, gen_odd(g, 15) ? gen_place(g, ANYTHING) ? gen_place(g, ANYTHING)->path : "x" : "arr"));
+    value *plain_test = pair(g, "$eq", value_string(g->p, "$$v"), value_int(g->p, 1));
+    value_put(g->p, operand, "as", value_string(g->p, "v"));
+    if (gen_percent(g, 50)) {
+        value_put(g->p, operand, "cond", gen_percent(g, 50) ? plain_test : gen_condition(g, 1));
+        return value_one(g->p, "$filter", operand);
+    }
+    value_put(g->p, operand, "in", gen_percent(g, 50) ? plain_test : gen_expression(g, depth - 1, &unused));
+    return value_one(g->p, "$map", operand);
+}
+
 static value *object(gen *g, unsigned depth) {
     const metadata *unused;
     value *doc = value_doc(g->p);
@@ -166,6 +184,8 @@ value *gen_expression(gen *g, unsigned depth, const metadata **meta) {
         return let(g);
     if (kind < 85)
         return object(g, depth);
+    if (kind < 89)
+        return element_wise(g, depth);
     if (kind < 92)
         return generic(g);
     if (kind < 94)

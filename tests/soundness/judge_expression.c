@@ -228,6 +228,18 @@ static const outcome *judge_let(judge *j, const value *o, const value *r, const 
     return result;
 }
 
+static const outcome *judge_element_wise(judge *j, const value *o, const value *r, const node *at) {
+    const node *element = &plain_node;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "cond") == 0)
+            judge_condition(j, it.o, it.r, at);
+        else if (strcmp(it.o->name, "in") == 0)
+            element = judge_settle(j, judge_expression(j, it.o, it.r, at));
+        else
+            plain_only(j, judge_expression(j, it.o, it.r, at), "$map");
+    return one_outcome(j, (outcome){.kind = FIELD, .node = node_array(j->p, element, false)});
+}
+
 static const outcome *judge_generic(judge *j, const value *o, const value *r, const node *at) {
     if (o->type != T_ARRAY) {
         plain_only(j, judge_expression(j, o, r, at), o->name);
@@ -255,9 +267,10 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$eq", judge_equality}, {"$ne", judge_equality},       {"$in", judge_in},
-        {"$cond", judge_cond},   {"$switch", judge_switch},     {"$ifNull", judge_if_null},
-        {"$let", judge_let},     {"$size", judge_array_itself}, {"$isArray", judge_array_itself},
+        {"$eq", judge_equality},       {"$ne", judge_equality},          {"$in", judge_in},
+        {"$cond", judge_cond},         {"$switch", judge_switch},        {"$ifNull", judge_if_null},
+        {"$let", judge_let},           {"$map", judge_element_wise},     {"$filter", judge_element_wise},
+        {"$size", judge_array_itself}, {"$isArray", judge_array_itself},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)

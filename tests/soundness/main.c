@@ -185,7 +185,8 @@ static bool sabotage_noticed(const run *r) {
 }
 
 static int usage(void) {
-    fputs("usage: oc_soundness [--no-evaluator] [--sabotage] [--strict] [--mutated=PERCENT] [--only=COMMAND] [SECONDS] "
+    fputs("usage: oc_soundness [--no-evaluator | --no-judge] [--sabotage] [--strict] [--mutated=PERCENT] "
+          "[--only=COMMAND] [SECONDS] "
           "[SEED]\n",
           stderr);
     return 2;
@@ -194,6 +195,8 @@ static int usage(void) {
 static bool option(run *r, const char *text) {
     if (strcmp(text, "--no-evaluator") == 0)
         r->bench.evaluate = false;
+    else if (strcmp(text, "--no-judge") == 0)
+        r->bench.judge = false;
     else if (strcmp(text, "--sabotage") == 0)
         r->bench.sabotage = true;
     else if (strcmp(text, "--strict") == 0)
@@ -215,7 +218,7 @@ int main(int argc, char **argv) {
     run r = {.only = -1, .mutated = 10};
     const char *numbers[2] = {"0", "1"};
     int given = 0;
-    bench_open(&r.bench, true);
+    bench_open(&r.bench);
     for (int i = 1; i < argc; i++)
         if (argv[i][0] == '-' ? !option(&r, argv[i]) : given == 2)
             return usage();
