@@ -142,9 +142,8 @@ static value *let(gen *g) {
 /* Arrays element by element: the variable is $$v, as in $let. */
 static value *element_wise(gen *g, unsigned depth) {
     const metadata *unused;
-    value *operand =
-        value_one(g->p, "input",
-                  path_of(g, gen_odd(g, 15) ? gen_place(g, ANYTHING) ? gen_place(g, ANYTHING)->path : "x" : "arr"));
+    const place *e = gen_odd(g, 15) ? gen_place(g, ANYTHING) : NULL;
+    value *operand = value_one(g->p, "input", path_of(g, e ? e->path : "arr"));
     value *plain_test = pair(g, "$eq", value_string(g->p, "$$v"), value_int(g->p, 1));
     value_put(g->p, operand, "as", value_string(g->p, "v"));
     if (gen_percent(g, 50)) {
