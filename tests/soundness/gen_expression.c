@@ -45,7 +45,7 @@ static value *equality(gen *g) {
     const value *other = chosen_constant(g, e->meta);
     if (gen_percent(g, 10)) {
         const place *second = gen_place(g, COMPARABLE);
-        if (second && (metadata_equal(second->meta, e->meta) || gen_odd(g, 30)))
+        if (second && (metadata_equal(second->meta, e->meta) || gen_odd(g, 50)))
             other = path_of(g, second->path);
     }
     if (gen_odd(g, 5))

@@ -237,6 +237,12 @@ static value *sub_pipeline(gen *g, const collection *c, unsigned depth) {
     return gen_pipeline(&inner, depth);
 }
 
+/* What to join a field with: one that is encrypted alike, in wild commands another one. */
+static const char *partner(gen *g, const place *of) {
+    const place *other = gen_odd(g, 25) ? gen_place(g, gen_percent(g, 70) ? COMPARABLE : ANYTHING) : of;
+    return other ? other->path : gen_odd(g, 10) ? some_path(g) : "x";
+}
+
 static value *lookup(gen *g, unsigned depth) {
     const collection *from = &g->w->collections[gen_odd(g, 20) ? gen_below(g, g->w->count) : 0];
     if (strcmp(from->name, g->c->name) != 0 && !gen_odd(g, 50))
@@ -246,7 +252,7 @@ static value *lookup(gen *g, unsigned depth) {
     bool fields = gen_percent(g, 70);
     if (fields) {
         value_put(g->p, operand, "localField", value_string(g->p, e ? e->path : "x"));
-        value_put(g->p, operand, "foreignField", value_string(g->p, e && !gen_odd(g, 20) ? e->path : "x"));
+        value_put(g->p, operand, "foreignField", value_string(g->p, partner(g, e)));
     }
     if (depth > 0 && (!fields || gen_percent(g, 30)))
         value_put(g->p, operand, "pipeline", sub_pipeline(g, from, depth - 1));
@@ -262,7 +268,7 @@ static value *graph_lookup(gen *g) {
     value *operand = value_one(g->p, "from", value_string(g->p, g->c->name));
     value_put(g->p, operand, "startWith", value_string(g->p, pool_text(g->p, "$%s", path)));
     value_put(g->p, operand, "connectFromField", value_string(g->p, path));
-    value_put(g->p, operand, "connectToField", value_string(g->p, gen_odd(g, 10) ? some_path(g) : path));
+    value_put(g->p, operand, "connectToField", value_string(g->p, partner(g, e)));
     value_put(g->p, operand, "as", value_string(g->p, "joined"));
     if (gen_percent(g, 40)) {
         gen inner = *g;
