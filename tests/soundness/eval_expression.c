@@ -134,6 +134,26 @@ static const value *let(eval *e, const value *operands, const value *doc) {
     return eval_expression(e, substitute(e, inner, eval_expression(e, vars->first, doc)), doc);
 }
 
+static const value *element_wise(eval *e, const value *operands, const value *doc) {
+    const value *input = evaluated(e, value_get(operands, "input"), doc);
+    const value *cond = value_get(operands, "cond"), *inner = cond ? cond : value_get(operands, "in");
+    value *out = value_array(e->p);
+    if (is_missing(input))
+        return value_null(e->p);
+    if (input->type != T_ARRAY || !inner) {
+        e->failed = true;
+        return NULL;
+    }
+    for (const value *m = input->first; m; m = m->next) {
+        const value *made = eval_expression(e, substitute(e, inner, m), doc);
+        if (!cond)
+            value_push(e->p, out, made ? made : value_null(e->p));
+        else if (eval_truth(made))
+            value_push(e->p, out, m);
+    }
+    return out;
+}
+
 static const value *arithmetic(eval *e, const value *operands, const value *doc) {
     const value *a = nth(e, operands, 0, doc), *b = nth(e, operands, 1, doc);
     if (is_missing(a) || is_missing(b))
@@ -164,10 +184,25 @@ static const struct {
     const char *op;
     rule *rule;
 } table[] = {
-    {"$eq", comparison},       {"$ne", comparison},  {"$gt", comparison},  {"$gte", comparison}, {"$lt", comparison},
-    {"$lte", comparison},      {"$in", in},          {"$and", and},        {"$or", or },         {"$not", not },
-    {"$cond", cond},           {"$switch", switch_}, {"$ifNull", if_null}, {"$let", let},        {"$add", arithmetic},
-    {"$subtract", arithmetic}, {"$concat", concat},
+    {"$eq", comparison},
+    {"$ne", comparison},
+    {"$gt", comparison},
+    {"$gte", comparison},
+    {"$lt", comparison},
+    {"$lte", comparison},
+    {"$in", in},
+    {"$and", and},
+    {"$or", or },
+    {"$not", not },
+    {"$cond", cond},
+    {"$switch", switch_},
+    {"$ifNull", if_null},
+    {"$let", let},
+    {"$add", arithmetic},
+    {"$subtract", arithmetic},
+    {"$concat", concat},
+    {"$map", element_wise},
+    {"$filter", element_wise},
 };
 
 static const value *operator(eval *e, const value *op, const value *doc) {

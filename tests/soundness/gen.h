@@ -12,7 +12,7 @@ typedef struct gen {
     const world *w;
     const collection *c;
     bool wild;
-    bool collated; /* a non-simple collation is in force: no strings where it would matter */
+    bool has_let; /* the command binds $$l */
     /* What a pipeline's documents hold at this stage. */
     place places[MAX_PLACES];
     unsigned place_count;

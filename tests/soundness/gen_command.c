@@ -36,6 +36,7 @@ static value *sort_keys(gen *g) {
 
 static value *find(gen *g) {
     value *command = named(g, "find");
+    g->has_let = gen_percent(g, 8);
     value_put(g->p, command, "filter", gen_filter(g, 2));
     if (gen_percent(g, 20))
         value_put(g->p, command, "projection", gen_projection(g));
@@ -43,6 +44,8 @@ static value *find(gen *g) {
         value_put(g->p, command, "sort", sort_keys(g));
     if (gen_percent(g, 15))
         value_put(g->p, command, "limit", value_int(g->p, 3));
+    if (g->has_let)
+        value_put(g->p, command, "let", value_one(g->p, "l", value_int(g->p, 1)));
     if (gen_odd(g, 3))
         value_put(g->p, command, "min", value_one(g->p, gen_percent(g, 50) ? "x" : "ssn", value_int(g->p, 3)));
     if (gen_odd(g, 2))
@@ -69,6 +72,11 @@ static value *update_statement(gen *g, value *u) {
         value_put(g->p, statement, "multi", value_bool(g->p, gen_percent(g, 50)));
     if (gen_percent(g, 20))
         value_put(g->p, statement, "upsert", value_bool(g->p, gen_percent(g, 70)));
+    if (value_get(u, "$set") && gen_percent(g, 6)) {
+        value *filters = value_array(g->p);
+        value_push(g->p, filters, value_one(g->p, "e", value_int(g->p, 1)));
+        value_put(g->p, statement, "arrayFilters", filters);
+    }
     put_collation(g, statement);
     return statement;
 }
@@ -130,9 +138,10 @@ static value *distinct(gen *g) {
 
 static value *aggregate(gen *g) {
     value *command = named(g, "aggregate");
+    g->has_let = gen_percent(g, 8);
     value_put(g->p, command, "pipeline", gen_pipeline(g, 2));
     value_put(g->p, command, "cursor", value_doc(g->p));
-    if (gen_percent(g, 5))
+    if (g->has_let)
         value_put(g->p, command, "let", value_one(g->p, "l", value_int(g->p, 1)));
     put_collation(g, command);
     return command;

@@ -45,11 +45,11 @@ static value *equality(gen *g) {
     const value *other = chosen_constant(g, e->meta);
     if (gen_percent(g, 10)) {
         const place *second = gen_place(g, COMPARABLE);
-        if (second && (metadata_equal(second->meta, e->meta) || gen_odd(g, 30)))
+        if (second && (metadata_equal(second->meta, e->meta) || gen_odd(g, 50)))
             other = path_of(g, second->path);
     }
     if (gen_odd(g, 5))
-        other = path_of(g, gen_plain_path(g));
+        other = g->has_let && gen_percent(g, 50) ? value_string(g->p, "$$l") : path_of(g, gen_plain_path(g));
     const value *field = path_of(g, e->path);
     return gen_percent(g, 70) ? pair(g, gen_pick(g, ops), field, other) : pair(g, gen_pick(g, ops), other, field);
 }
@@ -57,6 +57,8 @@ static value *equality(gen *g) {
 static value *ordering(gen *g) {
     static const char *const ops[] = {"$gt", "$gte", "$lt", "$lte", "$eq", "$ne", NULL};
     const place *e = gen_odd(g, 10) ? gen_place(g, ANYTHING) : NULL;
+    if (g->has_let && gen_percent(g, 30))
+        return pair(g, gen_pick(g, ops), path_of(g, gen_plain_path(g)), value_string(g->p, "$$l"));
     return pair(g, gen_pick(g, ops), path_of(g, e ? e->path : gen_plain_path(g)), constant(g, NULL));
 }
 
@@ -82,6 +84,21 @@ static value *arithmetic(gen *g) {
     const place *e = gen_odd(g, 15) ? gen_place(g, ANYTHING) : NULL;
     value *field = path_of(g, e ? e->path : gen_plain_path(g));
     return pair(g, op, field, strcmp(op, "$concat") == 0 ? value_string(g->p, "a") : value_int(g->p, 1));
+}
+
+/* Operators that take anything plain; the evaluator does not know them. */
+static value *generic(gen *g) {
+    static const char *const unary[] = {
+        "$toUpper",       "$type",     "$abs",  "$isArray",  "$size",     "$mergeObjects",     "$toString",
+        "$objectToArray", "$strLenCP", "$year", "$isNumber", "$bsonSize", "$toHashedIndexKey", NULL};
+    static const char *const binary[] = {"$arrayElemAt", "$concatArrays", "$setUnion",  "$max",        "$cmp", "$mod",
+                                         "$split",       "$indexOfArray", "$setEquals", "$strcasecmp", NULL};
+    const place *e = gen_odd(g, 25) ? gen_place(g, ANYTHING) : NULL;
+    value *field = path_of(g, e ? e->path : gen_plain_path(g));
+    if (gen_percent(g, 50))
+        return value_one(g->p, gen_pick(g, unary), field);
+    value *other = gen_percent(g, 50) ? path_of(g, gen_plain_path(g)) : value_int(g->p, 1);
+    return gen_percent(g, 50) ? pair(g, gen_pick(g, binary), field, other) : pair(g, gen_pick(g, binary), other, field);
 }
 
 static value *conditional(gen *g, unsigned depth, const metadata **meta) {
@@ -122,6 +139,21 @@ static value *let(gen *g) {
     return value_one(g->p, "$let", operand);
 }
 
+/* Arrays element by element: the variable is $$v, as in $let. */
+static value *element_wise(gen *g, unsigned depth) {
+    const metadata *unused;
+    const place *e = gen_odd(g, 15) ? gen_place(g, ANYTHING) : NULL;
+    value *operand = value_one(g->p, "input", path_of(g, e ? e->path : "arr"));
+    value *plain_test = pair(g, "$eq", value_string(g->p, "$$v"), value_int(g->p, 1));
+    value_put(g->p, operand, "as", value_string(g->p, "v"));
+    if (gen_percent(g, 50)) {
+        value_put(g->p, operand, "cond", gen_percent(g, 50) ? plain_test : gen_condition(g, 1));
+        return value_one(g->p, "$filter", operand);
+    }
+    value_put(g->p, operand, "in", gen_percent(g, 50) ? plain_test : gen_expression(g, depth - 1, &unused));
+    return value_one(g->p, "$map", operand);
+}
+
 static value *object(gen *g, unsigned depth) {
     const metadata *unused;
     value *doc = value_doc(g->p);
@@ -151,7 +183,11 @@ value *gen_expression(gen *g, unsigned depth, const metadata **meta) {
         return let(g);
     if (kind < 85)
         return object(g, depth);
-    if (kind < 87)
+    if (kind < 89)
+        return element_wise(g, depth);
+    if (kind < 92)
+        return generic(g);
+    if (kind < 94)
         return value_string(g->p, gen_percent(g, 50) ? "$$ROOT" : "$$CURRENT.x");
     return arithmetic(g);
 }

@@ -2,10 +2,11 @@
 
 #include "gen.h"
 
-const char *const stage_names[] = {"$match",       "$project",     "$addFields",   "$set",         "$unset",
-                                   "$replaceRoot", "$replaceWith", "$group",       "$sortByCount", "$count",
-                                   "$sort",        "$limit",       "$skip",        "$sample",      "$unwind",
-                                   "$redact",      "$lookup",      "$graphLookup", "$facet",       "$unionWith"};
+const char *const stage_names[] = {"$match",       "$project",         "$addFields",   "$set",         "$unset",
+                                   "$replaceRoot", "$replaceWith",     "$group",       "$sortByCount", "$count",
+                                   "$sort",        "$limit",           "$skip",        "$sample",      "$unwind",
+                                   "$redact",      "$lookup",          "$graphLookup", "$facet",       "$unionWith",
+                                   "$bucket",      "$setWindowFields", "$densify",     "$fill"};
 const unsigned stage_count = sizeof stage_names / sizeof *stage_names;
 
 static void add_place(gen *g, const char *path, const metadata *meta) {
@@ -236,6 +237,12 @@ static value *sub_pipeline(gen *g, const collection *c, unsigned depth) {
     return gen_pipeline(&inner, depth);
 }
 
+/* What to join a field with: one that is encrypted alike, in wild commands another one. */
+static const char *partner(gen *g, const place *of) {
+    const place *other = gen_odd(g, 25) ? gen_place(g, gen_percent(g, 70) ? COMPARABLE : ANYTHING) : of;
+    return other ? other->path : gen_odd(g, 10) ? some_path(g) : "x";
+}
+
 static value *lookup(gen *g, unsigned depth) {
     const collection *from = &g->w->collections[gen_odd(g, 20) ? gen_below(g, g->w->count) : 0];
     if (strcmp(from->name, g->c->name) != 0 && !gen_odd(g, 50))
@@ -245,7 +252,7 @@ static value *lookup(gen *g, unsigned depth) {
     bool fields = gen_percent(g, 70);
     if (fields) {
         value_put(g->p, operand, "localField", value_string(g->p, e ? e->path : "x"));
-        value_put(g->p, operand, "foreignField", value_string(g->p, e && !gen_odd(g, 20) ? e->path : "x"));
+        value_put(g->p, operand, "foreignField", value_string(g->p, partner(g, e)));
     }
     if (depth > 0 && (!fields || gen_percent(g, 30)))
         value_put(g->p, operand, "pipeline", sub_pipeline(g, from, depth - 1));
@@ -261,7 +268,7 @@ static value *graph_lookup(gen *g) {
     value *operand = value_one(g->p, "from", value_string(g->p, g->c->name));
     value_put(g->p, operand, "startWith", value_string(g->p, pool_text(g->p, "$%s", path)));
     value_put(g->p, operand, "connectFromField", value_string(g->p, path));
-    value_put(g->p, operand, "connectToField", value_string(g->p, gen_odd(g, 10) ? some_path(g) : path));
+    value_put(g->p, operand, "connectToField", value_string(g->p, partner(g, e)));
     value_put(g->p, operand, "as", value_string(g->p, "joined"));
     if (gen_percent(g, 40)) {
         gen inner = *g;
@@ -312,6 +319,66 @@ static value *redact(gen *g) {
     return stage(g, "$redact", value_one(g->p, "$cond", list));
 }
 
+static const char *path_text(gen *g, const char *path) {
+    return pool_text(g->p, "$%s", path);
+}
+
+static value *bucket(gen *g) {
+    const place *e = gen_odd(g, 20) ? gen_place(g, ANYTHING) : NULL;
+    value *bounds = value_array(g->p);
+    for (int i = 0; i < 3; i++)
+        value_push(g->p, bounds, value_int(g->p, i));
+    value *operand = value_one(g->p, "groupBy", value_string(g->p, path_text(g, e ? e->path : "x")));
+    value_put(g->p, operand, "boundaries", bounds);
+    value_put(g->p, operand, "default", value_string(g->p, "other"));
+    const metadata *meta;
+    value_put(g->p, operand, "output", value_one(g->p, "g1", accumulator(g, &meta)));
+    g->place_count = 0;
+    if (meta)
+        add_place(g, "g1", meta);
+    return stage(g, "$bucket", operand);
+}
+
+static value *window_fields(gen *g) {
+    const metadata *key, *meta;
+    value *operand = value_one(g->p, "partitionBy", group_key(g, &key));
+    value_put(g->p, operand, "sortBy", value_one(g->p, gen_odd(g, 20) ? some_path(g) : "x", value_int(g->p, 1)));
+    value *function = value_copy(g->p, accumulator(g, &meta));
+    value *bounds = value_array(g->p);
+    value_push(g->p, bounds, value_string(g->p, "unbounded"));
+    value_push(g->p, bounds, value_string(g->p, "current"));
+    if (gen_percent(g, 50))
+        value_put(g->p, function, "window", value_one(g->p, "documents", bounds));
+    value_put(g->p, operand, "output", value_one(g->p, "w1", function));
+    if (meta)
+        add_place(g, "w1", meta);
+    return stage(g, "$setWindowFields", operand);
+}
+
+static value *densify(gen *g) {
+    value *range = value_one(g->p, "step", value_int(g->p, 1));
+    value_put(g->p, range, "bounds", value_string(g->p, "full"));
+    value *operand = value_one(g->p, "field", value_string(g->p, gen_odd(g, 20) ? some_path(g) : "x"));
+    const place *e = gen_percent(g, 50) ? gen_place(g, gen_odd(g, 20) ? ANYTHING : COMPARABLE) : NULL;
+    if (e) {
+        value *parts = value_array(g->p);
+        value_push(g->p, parts, value_string(g->p, e->path));
+        value_put(g->p, operand, "partitionByFields", parts);
+    }
+    value_put(g->p, operand, "range", range);
+    return stage(g, "$densify", operand);
+}
+
+static value *fill(gen *g) {
+    const metadata *key;
+    value *operand = value_one(g->p, "sortBy", value_one(g->p, "x", value_int(g->p, 1)));
+    if (gen_percent(g, 50))
+        value_put(g->p, operand, "partitionBy", group_key(g, &key));
+    const char *path = gen_odd(g, 20) ? some_path(g) : "y";
+    value_put(g->p, operand, "output", value_one(g->p, path, value_one(g->p, "method", value_string(g->p, "locf"))));
+    return stage(g, "$fill", operand);
+}
+
 static value *odd_stage(gen *g) {
     switch (gen_below(g, 4)) {
     case 0: return stage(g, "$out", value_string(g->p, "c9"));
@@ -357,8 +424,12 @@ static value *any_stage(gen *g, unsigned depth) {
         return graph_lookup(g);
     if (kind < 97 && depth > 0)
         return union_with(g, depth);
-    if (kind < 99 && depth > 0)
+    if (kind < 98 && depth > 0)
         return facet(g, depth);
+    if (kind < 99) {
+        static value *(*const rare[])(gen *) = {bucket, window_fields, densify, fill};
+        return rare[gen_below(g, 4)](g);
+    }
     return stage(g, "$sample", value_one(g->p, "size", value_int(g->p, 2)));
 }
 

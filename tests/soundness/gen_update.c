@@ -35,7 +35,9 @@ static void put_set(gen *g, value *fields) {
     if (e && e->meta && e->meta->key < 0 && !gen_odd(g, 30))
         e = NULL;
     if (gen_odd(g, 3))
-        value_put(g->p, fields, "ssn.x", gen_plain_value(g));
+        value_put(g->p, fields, gen_percent(g, 50) ? "ssn.x" : "user.$[e].a", gen_plain_value(g));
+    else if (gen_percent(g, 3))
+        value_put(g->p, fields, gen_percent(g, 50) ? "arr.$[e]" : "arr.$", gen_plain_value(g));
     else if (e)
         value_put(g->p, fields, e->path, stored(g, e));
     else

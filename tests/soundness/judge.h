@@ -10,6 +10,7 @@
 
 typedef enum verdict {
     V_FINE,
+    V_MOOT,   /* the server refuses the command whatever we do */
     V_REFUSE, /* the documents make this an error */
     V_WRONG   /* the result is not what the documents say */
 } verdict;
@@ -23,6 +24,7 @@ typedef struct judge {
     bool pipeline_marked;  /* something in the command's pipeline was marked */
     bool in_group;         /* constants are written {$const: v} then */
     bool only_exists;      /* a validator or partial filter: nothing may be compared */
+    bool exception;        /* it may mean something else on ciphertext, and the documents say so */
     const node *stored_in; /* in the pipeline of an update: what the schema says of the documents */
     verdict verdict;
     const char *why;
@@ -34,6 +36,7 @@ verdict judge_command(judge *j, const value *command, const value *result);
 /* The parts, which use each other. Every `r` may be NULL. */
 
 void judge_refuse(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void judge_moot(judge *j);
 void judge_wrong(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct pairs {
@@ -52,6 +55,8 @@ void judge_compared(judge *j, const value *o, const value *r, const metadata *me
 typedef enum purpose { INSERTED, REPLACING, SET, COMPARED } purpose;
 /* `whole`: the document that pointers are resolved in. */
 void judge_document(judge *j, const value *o, const value *r, const node *at, purpose why, const value *whole);
+/* Whether a value that is compared has something at an encrypted path. */
+bool judge_reaches(judge *j, const value *v, const node *at);
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal);
 void judge_update(judge *j, const value *o, const value *r, const node *at);
 void judge_sort(judge *j, const value *keys, const node *at);

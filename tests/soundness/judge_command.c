@@ -47,6 +47,8 @@ static bool encrypts_id(judge *j) {
 
 static void check_upsert(judge *j, const value *statement, const value *q, const value *u) {
     const value *upsert = value_get(statement, "upsert");
+    if (u && !value_is_container(u) && u->type != T_STRING)
+        judge_moot(j);
     if (upsert && upsert->type == T_BOOL && upsert->bytes[0] && encrypts_id(j) && q && u && !gives_id_in_filter(q) &&
         !gives_id_in_update(u))
         judge_refuse(j, "an upsert without the encrypted _id");
@@ -148,7 +150,8 @@ static void judge_index(judge *j, const value *o, const value *r) {
         } else {
             judge_same(j, it.o, it.r);
         }
-    judge_index_key(j, value_get(o, "key"), value_get(o, "expireAfterSeconds"));
+    const value *expires = value_get(o, "expireAfterSeconds");
+    judge_index_key(j, value_get(o, "key"), expires && value_is_number(expires));
 }
 
 typedef void rule(judge *j, const value *o, const value *r);

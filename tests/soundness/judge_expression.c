@@ -72,6 +72,10 @@ static const outcome *string(judge *j, const value *o, const value *r, const nod
     return text[1] == '$' ? variable(j, text + 2, at) : field_path(j, text + 1, at);
 }
 
+static bool is_nothing(const outcome *e) {
+    return e->kind == REMOVED || (e->kind == FIELD && e->node->kind == N_ABSENT);
+}
+
 static bool is_encrypted(const outcome *e) {
     return e->kind == FIELD && e->node->kind == N_ENCRYPTED;
 }
@@ -101,7 +105,7 @@ static void compare_with(judge *j, const outcome *list, const metadata *meta) {
     for (const outcome *e = list; e; e = e->next) {
         if (e->kind == LITERAL)
             judge_compared(j, e->o, e->r, meta);
-        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e) && e->node->kind != N_ABSENT))
+        else if (e->kind == COMPUTED || (e->kind == FIELD && !is_encrypted(e) && !is_nothing(e)))
             judge_refuse(j, "an encrypted field is compared with something computed or plain");
         else if (is_encrypted(e) && !metadata_equal(e->node->meta, meta))
             judge_refuse(j, "encrypted fields with different metadata are compared");
@@ -132,20 +136,34 @@ static const outcome *judge_equality(judge *j, const value *o, const value *r, c
     return computed(j);
 }
 
+static const value *literal_list(const value *o) {
+    const value *list = o->type == T_DOC && value_count(o) == 1 ? value_get(o, "$literal") : NULL;
+    return list && list->type == T_ARRAY ? list : NULL;
+}
+
 static void in_list(judge *j, const outcome *needle, const value *o, const value *r, const node *at) {
     const metadata *meta = encrypted_among(needle);
+    if (meta && literal_list(o)) {
+        compare_with(j, needle, meta);
+        for (pairs it = judge_pairs(j, literal_list(o), r ? literal_list(r) : NULL); judge_next(j, &it);)
+            judge_compared(j, it.o, it.r, meta);
+        return;
+    }
     if (meta && o->type != T_ARRAY)
         judge_refuse(j, "$in of an encrypted field without a list");
     if (o->type != T_ARRAY) {
+        plain_only(j, needle, "$in");
         plain_only(j, judge_expression(j, o, r, at), "$in");
         return;
     }
+    const outcome *elements = NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const outcome *element = judge_expression(j, it.o, it.r, at);
-        if (meta && element && element->kind != LITERAL)
+        if (meta && element && element->kind != LITERAL && !is_nothing(element))
             judge_refuse(j, "$in of an encrypted field with other than literals");
-        equality(j, needle, element);
+        elements = join(j, elements, element);
     }
+    equality(j, needle, elements);
 }
 
 static const outcome *judge_in(judge *j, const value *o, const value *r, const node *at) {
@@ -155,13 +173,6 @@ static const outcome *judge_in(judge *j, const value *o, const value *r, const n
     const outcome *needle = judge_expression(j, it.o, it.r, at);
     if (judge_next(j, &it))
         in_list(j, needle, it.o, it.r, at);
-    const metadata *meta = encrypted_among(needle);
-    if (meta)
-        compare_with(j, needle, meta);
-    if (meta && !metadata_comparable(meta))
-        judge_refuse(j, "$in of a field that cannot be compared");
-    if (!meta)
-        plain_only(j, needle, "$in");
     return computed(j);
 }
 
@@ -192,7 +203,8 @@ static const outcome *judge_switch(judge *j, const value *o, const value *r, con
     const outcome *results = NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         results = join(j, results,
-                       it.o->type == T_ARRAY ? judge_branches(j, it.o, it.r, at) : judge_expression(j, it.o, it.r, at));
+                       strcmp(it.o->name, "branches") == 0 ? judge_branches(j, it.o, it.r, at)
+                                                           : judge_expression(j, it.o, it.r, at));
     return results;
 }
 
@@ -216,6 +228,18 @@ static const outcome *judge_let(judge *j, const value *o, const value *r, const 
     return result;
 }
 
+static const outcome *judge_element_wise(judge *j, const value *o, const value *r, const node *at) {
+    const node *element = &plain_node;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "cond") == 0)
+            judge_condition(j, it.o, it.r, at);
+        else if (strcmp(it.o->name, "in") == 0)
+            element = judge_settle(j, judge_expression(j, it.o, it.r, at));
+        else
+            plain_only(j, judge_expression(j, it.o, it.r, at), "$map");
+    return one_outcome(j, (outcome){.kind = FIELD, .node = node_array(j->p, element, false)});
+}
+
 static const outcome *judge_generic(judge *j, const value *o, const value *r, const node *at) {
     if (o->type != T_ARRAY) {
         plain_only(j, judge_expression(j, o, r, at), o->name);
@@ -226,6 +250,16 @@ static const outcome *judge_generic(judge *j, const value *o, const value *r, co
     return computed(j);
 }
 
+/* Of an array node only its length and that it is one are plain. */
+static const outcome *judge_array_itself(judge *j, const value *o, const value *r, const node *at) {
+    const value *one = o->type == T_ARRAY && value_count(o) == 1 ? o->first : o;
+    const value *one_r = r && o->type == T_ARRAY && r->type == T_ARRAY ? r->first : r;
+    const outcome *list = judge_expression(j, one, o == one ? r : one_r, at);
+    if (!list || list->kind != FIELD || list->next || list->node->kind != N_ARRAY)
+        plain_only(j, list, o->name);
+    return computed(j);
+}
+
 typedef const outcome *rule(judge *j, const value *o, const value *r, const node *at);
 
 static rule *rule_of(const char *op) {
@@ -233,8 +267,10 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$eq", judge_equality},   {"$ne", judge_equality},    {"$in", judge_in},   {"$cond", judge_cond},
-        {"$switch", judge_switch}, {"$ifNull", judge_if_null}, {"$let", judge_let},
+        {"$eq", judge_equality},       {"$ne", judge_equality},          {"$in", judge_in},
+        {"$cond", judge_cond},         {"$switch", judge_switch},        {"$ifNull", judge_if_null},
+        {"$let", judge_let},           {"$map", judge_element_wise},     {"$filter", judge_element_wise},
+        {"$size", judge_array_itself}, {"$isArray", judge_array_itself},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -244,6 +280,10 @@ static rule *rule_of(const char *op) {
 
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
+    if (operand->next) {
+        judge_same(j, o, r); /* the server's error */
+        return computed(j);
+    }
     if (strcmp(operand->name, "$literal") == 0 || strcmp(operand->name, "$const") == 0)
         return explicit_literal(j, operand, r);
     pairs it = judge_pairs(j, o, r);
@@ -252,10 +292,19 @@ static const outcome *operator(judge *j, const value *o, const value *r, const n
     return rule_of(operand->name)(j, it.o, it.r, at);
 }
 
+static bool is_constant(const value *v) {
+    if (v->type == T_STRING && value_chars(v)[0] == '$')
+        return false;
+    for (const value *m = value_is_container(v) ? v->first : NULL; m; m = m->next)
+        if ((v->type == T_DOC && m->name[0] == '$') || !is_constant(m))
+            return false;
+    return true;
+}
+
 static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
     const node *made = &absent_node;
     bool below = false, holds = false;
-    if (!o->first)
+    if ((!o->first && !j->in_group) || (j->stored_in && is_constant(o)))
         return literal(j, o, r);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
@@ -266,6 +315,8 @@ static const outcome *object(judge *j, const value *o, const value *r, const nod
 }
 
 static const outcome *array(judge *j, const value *o, const value *r, const node *at) {
+    if (is_constant(o) && !j->in_group)
+        return literal(j, o, r);
     const node *element = &absent_node;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));

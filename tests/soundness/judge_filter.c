@@ -41,19 +41,12 @@ bool judge_is_operators(const value *v) {
     return v->type == T_DOC && v->first && v->first->name[0] == '$' && strcmp(v->first->name, "$ref") != 0;
 }
 
-static bool holds_document(const value *v) {
-    for (const value *m = v->first; m; m = m->next)
-        if (value_is_container(m))
-            return true;
-    return false;
-}
-
 static void judge_equality(judge *j, const value *o, const value *r, const node *at) {
     if (at->kind == N_ENCRYPTED)
         judge_compared(j, o, r, at->meta);
     else if (at->kind == N_OBJECT && o->type == T_DOC)
         judge_document(j, o, r, at, COMPARED, o);
-    else if (at->kind == N_OBJECT && o->type == T_ARRAY && holds_document(o))
+    else if (at->kind == N_OBJECT && o->type == T_ARRAY && judge_reaches(j, o, at))
         judge_refuse(j, "array of documents above an encrypted path");
     else
         judge_same(j, o, r);

@@ -46,7 +46,7 @@ static const node *stored_outcome(judge *j, const outcome *e, const node *there)
         return there;
     }
     judge_same(j, e->o, e->r);
-    return there->kind == N_OBJECT && e->o->type != T_ARRAY ? &absent_node : &plain_node;
+    return there->kind == N_OBJECT && e->o->type != T_ARRAY ? there : &plain_node;
 }
 
 static const node *stored(judge *j, const outcome *list, const node *there) {
@@ -84,20 +84,62 @@ static bool excludes(const value *fields) {
     for (const value *m = fields->first; m; m = m->next)
         if (strcmp(m->name, "_id") != 0)
             return is_nested(m) ? excludes(m) : is_flag(m) && !is_true(m);
-    return fields->first && is_flag(fields->first) && !is_true(fields->first);
+    return !fields->first || (is_flag(fields->first) && !is_true(fields->first));
+}
+
+static bool is_numbers(const value *list) {
+    for (const value *m = list->first; m; m = m->next)
+        if (!value_is_number(m))
+            return false;
+    return true;
+}
+
+/* $slice with a list of other things than numbers is the expression. */
+static bool is_find_operator(const value *v) {
+    if (v->type != T_DOC || !v->first)
+        return false;
+    return strcmp(v->first->name, "$elemMatch") == 0 ||
+           (strcmp(v->first->name, "$slice") == 0 && (v->first->type != T_ARRAY || is_numbers(v->first)));
+}
+
+/* Inclusion or computing together with exclusion, which the server refuses. */
+static bool is_mixed(const value *fields, bool exclusion, bool top) {
+    for (const value *m = fields->first; m; m = m->next) {
+        bool flag = is_flag(m) && !(top && strcmp(m->name, "_id") == 0);
+        bool computes = !is_flag(m) && !is_nested(m) && !is_find_operator(m);
+        if ((flag && is_true(m) == exclusion) || (computes && exclusion) ||
+            (is_nested(m) && is_mixed(m, exclusion, false)))
+            return true;
+    }
+    return false;
+}
+
+static bool collide(const char *a, const char *b) {
+    size_t n = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
+    return strncmp(a, b, n) == 0 && (a[n] == 0 || a[n] == '.') && (b[n] == 0 || b[n] == '.');
+}
+
+/* One path twice, or below another. */
+static bool has_collision(const value *fields) {
+    for (const value *a = fields->first; a; a = a->next) {
+        for (const value *b = a->next; b; b = b->next)
+            if (collide(a->name, b->name))
+                return true;
+        if (is_nested(a) && has_collision(a))
+            return true;
+    }
+    return false;
 }
 
 /* $slice, $elemMatch and the like of find. */
-static void judge_find_operator(judge *j, const value *o, const value *r, const node *at) {
-    spot s = node_find(j->p, at, o->name);
+static void judge_find_operator(judge *j, const value *o, const value *r, const node *at, const char *path) {
+    spot s = node_find(j->p, at, path);
+    if (strcmp(o->first->name, "$slice") == 0 && !value_is_number(o->first) &&
+        !(o->first->type == T_ARRAY && value_count(o->first) > 1))
+        judge_moot(j); /* neither find's $slice nor the expression */
     if (s.below || !node_usable(s.node))
-        judge_refuse(j, "%s of '%s'", o->first->name, o->name);
+        judge_refuse(j, "%s of '%s'", o->first->name, path);
     judge_same(j, o, r);
-}
-
-static bool is_find_operator(const value *v) {
-    return v->type == T_DOC && v->first &&
-           (strcmp(v->first->name, "$slice") == 0 || strcmp(v->first->name, "$elemMatch") == 0);
 }
 
 typedef struct projection {
@@ -109,7 +151,7 @@ static void project_fields(judge *j, projection *to, const value *o, const value
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const char *path = join_path(j, prefix, it.o->name);
         if (to->find && is_find_operator(it.o)) {
-            judge_find_operator(j, it.o, it.r, to->from);
+            judge_find_operator(j, it.o, it.r, to->from, path);
         } else if (is_nested(it.o)) {
             project_fields(j, to, it.o, it.r, path);
         } else if (!is_flag(it.o)) {
@@ -119,6 +161,7 @@ static void project_fields(judge *j, projection *to, const value *o, const value
         } else {
             judge_same(j, it.o, it.r);
             bool below = false;
+            j->exception |= node_find(j->p, to->from, path).below;
             if (is_true(it.o) && !to->exclusion)
                 to->out = node_include(j->p, to->out, to->from, path);
             else if (!is_true(it.o))
@@ -129,6 +172,8 @@ static void project_fields(judge *j, projection *to, const value *o, const value
 
 const node *judge_projection(judge *j, const value *o, const value *r, const node *at, bool find) {
     projection to = {.from = at, .find = find, .exclusion = excludes(o)};
+    if (is_mixed(o, to.exclusion, true) || has_collision(o))
+        judge_moot(j);
     to.out = to.exclusion ? at : empty(j);
     if (!to.exclusion && !value_get(o, "_id"))
         to.out = node_include(j->p, to.out, at, "_id");
@@ -142,6 +187,8 @@ static const node *project(judge *j, const value *o, const value *r, const node 
 
 static const node *add_fields_to(judge *j, const value *o, const value *r, const node *at, const node *out,
                                  const char *prefix) {
+    if (has_collision(o))
+        judge_moot(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const char *path = join_path(j, prefix, it.o->name);
         if (is_nested(it.o))
@@ -203,10 +250,6 @@ static const node *accumulated(judge *j, const char *op, const node *of) {
         return of;
     if (strcmp(op, "$push") == 0)
         return node_array(j->p, of, false);
-    if (strcmp(op, "$addToSet") == 0) {
-        check_key(j, of);
-        return node_array(j->p, of, false);
-    }
     if (node_holds(j->p, of))
         judge_refuse(j, "%s over something encrypted", op);
     return &plain_node;
@@ -216,6 +259,8 @@ static const node *accumulator(judge *j, const value *o, const value *r, const n
     pairs it = judge_pairs(j, o, r);
     if (o->type != T_DOC || !judge_next(j, &it))
         return &plain_node;
+    if (strcmp(it.o->name, "$addToSet") == 0)
+        return node_array(j->p, group_key(j, it.o, it.r, at), false);
     return accumulated(j, it.o->name, judge_settle(j, judge_expression(j, it.o, it.r, at)));
 }
 
@@ -224,6 +269,8 @@ static const node *group(judge *j, const value *o, const value *r, const node *a
     j->in_group = true;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         bool key = strcmp(it.o->name, "_id") == 0;
+        if (strchr(it.o->name, '.') || it.o->name[0] == '$')
+            judge_moot(j);
         out = set(j, out, it.o->name, key ? group_key(j, it.o, it.r, at) : accumulator(j, it.o, it.r, at));
     }
     j->in_group = false;
@@ -307,7 +354,8 @@ static void check_level(judge *j, const value *v, const node *at) {
     }
     if (value_is_container(v))
         for (const value *m = v->first; m; m = m->next)
-            check_level(j, m, at);
+            if (v->type == T_ARRAY || strcmp(m->name, "$literal") != 0)
+                check_level(j, m, at);
 }
 
 static void check_descent(judge *j, const value *expression, const node *at) {
@@ -332,7 +380,11 @@ static const node *redact(judge *j, const value *o, const value *r, const node *
 
 /* NULL and a verdict when the request has no schema for it. */
 static const node *foreign(judge *j, const value *name) {
-    const collection *c = name && name->type == T_STRING ? world_find(j->w, value_chars(name)) : NULL;
+    if (!name || name->type != T_STRING) {
+        judge_moot(j);
+        return NULL;
+    }
+    const collection *c = world_find(j->w, value_chars(name));
     if (!c || (!j->w->several && c != j->c)) {
         judge_refuse(j, "another collection without a schema");
         return NULL;
@@ -386,6 +438,14 @@ static const node *lookup(judge *j, const value *o, const value *r, const node *
     return set(j, at, value_chars(as), node_array(j->p, matched, true));
 }
 
+/* A literal to start with is compared with the target field. */
+static const node *start_node(judge *j, const outcome *list, const node *target) {
+    if (target->kind != N_ENCRYPTED || !list || list->kind != LITERAL || list->next)
+        return judge_settle(j, list);
+    judge_compared(j, list->o, list->r, target->meta);
+    return target;
+}
+
 static const node *graph_lookup(judge *j, const value *o, const value *r, const node *at) {
     const value *as = value_get(o, "as"), *from = value_get(o, "connectFromField"),
                 *to = value_get(o, "connectToField");
@@ -395,18 +455,18 @@ static const node *graph_lookup(judge *j, const value *o, const value *r, const 
         return at;
     if (world_find(j->w, value_chars(name)) != j->c)
         judge_refuse(j, "$graphLookup into another collection");
-    const node *start = &plain_node;
+    const node *start = &plain_node, *target = joined_spot(j, other, to);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "startWith") == 0)
-            start = judge_settle(j, judge_expression(j, it.o, it.r, at));
+            start = start_node(j, judge_expression(j, it.o, it.r, at), target);
         else if (strcmp(it.o->name, "restrictSearchWithMatch") == 0)
             judge_filter(j, it.o, it.r, other, false);
         else
             judge_same(j, it.o, it.r);
     if (start->kind != N_ENCRYPTED && !node_usable(start))
         judge_refuse(j, "$graphLookup starts with something that is not one value");
-    check_join(j, joined_spot(j, other, from), joined_spot(j, other, to));
-    check_join(j, start, joined_spot(j, other, to));
+    check_join(j, joined_spot(j, other, from), target);
+    check_join(j, start, target);
     return set(j, at, value_chars(as), node_array(j->p, other, false));
 }
 
@@ -441,6 +501,83 @@ static const node *bucket_auto(judge *j, const value *o, const value *r, const n
     return empty(j);
 }
 
+static void check_plain(judge *j, const node *n, const char *what) {
+    if (node_holds(j->p, n))
+        judge_refuse(j, "%s over something encrypted", what);
+}
+
+static const node *bucket(judge *j, const value *o, const value *r, const node *at) {
+    const node *out = empty(j);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "groupBy") == 0)
+            check_plain(j, judge_settle(j, judge_expression(j, it.o, it.r, at)), "$bucket");
+        else if (strcmp(it.o->name, "output") == 0)
+            for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);)
+                out = set(j, out, fields.o->name, accumulator(j, fields.o, fields.r, at));
+        else
+            judge_same(j, it.o, it.r);
+    return out;
+}
+
+/* {$sum: "$x", window: {…}} */
+static const node *window_function(judge *j, const value *o, const value *r, const node *at) {
+    const node *out = &plain_node;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "window") == 0)
+            judge_same(j, it.o, it.r);
+        else if (strcmp(it.o->name, "$addToSet") == 0)
+            out = node_array(j->p, group_key(j, it.o, it.r, at), false);
+        else
+            out = accumulated(j, it.o->name, judge_settle(j, judge_expression(j, it.o, it.r, at)));
+    return out;
+}
+
+static const node *window_fields(judge *j, const value *o, const value *r, const node *at) {
+    const node *out = at;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "partitionBy") == 0)
+            group_key(j, it.o, it.r, at);
+        else if (strcmp(it.o->name, "sortBy") == 0)
+            sort(j, it.o, it.r, at);
+        else
+            for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);)
+                out = set(j, out, fields.o->name, window_function(j, fields.o, fields.r, at));
+    return out;
+}
+
+static void check_path(judge *j, const node *at, const value *path, const char *stage) {
+    spot s = node_find(j->p, at, value_chars(path));
+    if (s.below || !node_usable(s.node))
+        judge_refuse(j, "%s of '%s'", stage, value_chars(path));
+}
+
+static const node *densify(judge *j, const value *o, const value *r, const node *at) {
+    const value *path = value_get(o, "field"), *partitions = value_get(o, "partitionByFields");
+    if (path)
+        check_path(j, at, path, "$densify");
+    for (const value *m = partitions ? partitions->first : NULL; m; m = m->next) {
+        spot s = node_find(j->p, at, value_chars(m));
+        if (s.below)
+            judge_refuse(j, "$densify by parts below an encrypted path");
+        check_key(j, s.node);
+    }
+    return unchanged(j, o, r, at);
+}
+
+static const node *fill(judge *j, const value *o, const value *r, const node *at) {
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (strcmp(it.o->name, "partitionBy") == 0) {
+            group_key(j, it.o, it.r, at);
+        } else if (strcmp(it.o->name, "sortBy") == 0) {
+            sort(j, it.o, it.r, at);
+        } else {
+            for (const value *m = it.o->first; m; m = m->next)
+                check_path(j, at, value_string(j->p, m->name), "$fill");
+            judge_same(j, it.o, it.r);
+        }
+    return at;
+}
+
 typedef const node *rule(judge *j, const value *o, const value *r, const node *at);
 
 static rule *rule_of(const char *stage) {
@@ -469,6 +606,10 @@ static rule *rule_of(const char *stage) {
         {"$facet", facet},
         {"$unionWith", union_with},
         {"$bucketAuto", bucket_auto},
+        {"$bucket", bucket},
+        {"$setWindowFields", window_fields},
+        {"$densify", densify},
+        {"$fill", fill},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].stage, stage) == 0)
@@ -494,6 +635,8 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
 
 const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at) {
     bool first = true;
+    if (o->type != T_ARRAY)
+        judge_moot(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); first = false)
         at = judge_stage(j, it.o, it.r, at, first);
     return at;
@@ -538,6 +681,10 @@ static void agree(judge *j, const node *end, const node *schema, const char *nam
 void judge_update_pipeline(judge *j, const value *o, const value *r, const node *schema) {
     static const char *const allowed[] = {"$set", "$addFields", "$unset", "$project", "$replaceRoot", "$replaceWith"};
     const node *at = schema;
+    if (!j->encrypts) {
+        judge_same(j, o, r);
+        return;
+    }
     j->stored_in = schema;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         bool known = false;

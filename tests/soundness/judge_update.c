@@ -4,18 +4,24 @@
 
 #include "judge.h"
 
-static bool is_positional(const char *path) {
-    return strstr(path, ".$") || path[0] == '$';
+/* The first component that is $, $[] or $[id]; NULL: none. */
+static const char *positional(const char *path) {
+    for (const char *at = path; at; at = strchr(at, '.')) {
+        at += *at == '.';
+        if (at[0] == '$' && (at[1] == 0 || at[1] == '.' || at[1] == '['))
+            return at;
+    }
+    return NULL;
 }
 
-/* The part of the path before its first positional component. */
 static const char *before_positional(judge *j, const char *path) {
-    const char *dollar = strstr(path, ".$");
-    return pool_text(j->p, "%.*s", dollar ? (int)(dollar - path) : (int)strlen(path), path);
+    size_t n = (size_t)(positional(path) - path);
+    return pool_text(j->p, "%.*s", n ? (int)n - 1 : 0, path);
 }
 
 static void judge_positional(judge *j, const value *o, const value *r, const node *at) {
-    spot s = node_find(j->p, at, before_positional(j, o->name));
+    const char *before = before_positional(j, o->name);
+    spot s = *before ? node_find(j->p, at, before) : (spot){.node = at};
     if (s.below || !node_usable(s.node))
         judge_refuse(j, "positional path '%s' reaches an encrypted one", o->name);
     judge_same(j, o, r);
@@ -91,7 +97,7 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
             continue;
         }
         for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);)
-            (is_positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);
+            (positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);
     }
 }
 

@@ -29,6 +29,11 @@ void judge_wrong(judge *j, const char *format, ...) {
     va_end(args);
 }
 
+void judge_moot(judge *j) {
+    if (j->verdict == V_FINE)
+        j->verdict = V_MOOT;
+}
+
 pairs judge_pairs(judge *j, const value *o, const value *r) {
     if (r && r->type != o->type) {
         judge_wrong(j, "'%s' changed its type", o->name ? o->name : "");
@@ -133,9 +138,11 @@ static bool is_zero_timestamp(const value *v) {
     return v->type == T_TIMESTAMP && memcmp(v->bytes, "\0\0\0\0\0\0\0\0", 8) == 0;
 }
 
-static bool holds_document(const value *v) {
-    for (const value *m = v->first; m; m = m->next)
-        if (m->type == T_DOC || (m->type == T_ARRAY && holds_document(m)))
+bool judge_reaches(judge *j, const value *v, const node *at) {
+    if (at->kind != N_OBJECT)
+        return !node_usable(at);
+    for (const value *m = value_is_container(v) ? v->first : NULL; m; m = m->next)
+        if (judge_reaches(j, m, v->type == T_DOC ? node_child(j->p, at, m->name) : at))
             return true;
     return false;
 }
@@ -163,7 +170,7 @@ void judge_document(judge *j, const value *o, const value *r, const node *at, pu
             judge_encrypted_member(j, o, it.o, it.r, child->meta, why, whole);
         else if (child->kind == N_OBJECT && it.o->type == T_DOC)
             judge_document(j, it.o, it.r, child, why, whole);
-        else if (child->kind == N_OBJECT && it.o->type == T_ARRAY && (why != COMPARED || holds_document(it.o)))
+        else if (child->kind == N_OBJECT && it.o->type == T_ARRAY && (why != COMPARED || judge_reaches(j, it.o, child)))
             judge_refuse(j, "array above an encrypted path at '%s'", it.o->name);
         else if (child->kind == N_ARRAY && why == COMPARED)
             judge_refuse(j, "comparison with the array '%s'", it.o->name);

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "gen.h"
+#include "mutate.h"
 #include "report.h"
 #include "shrink.h"
 
@@ -27,7 +28,8 @@ typedef struct run {
     tally stages[MAX_STAGES]; /* commands that contain the stage */
     uint64_t failures, bad_schemas, strict_reports;
     bool show_strict;
-    int only; /* one command kind; -1: all */
+    unsigned mutated; /* per cent of the commands */
+    int only;         /* one command kind; -1: all */
     struct {
         uint64_t done, evaluated, judge, evaluator;
     } sabotage; /* how many there were, and noticed by whom */
@@ -108,8 +110,13 @@ static void one_pair(run *r, const world *w) {
     gen g = {.r = &r->rng, .p = &r->bench.pool, .w = w};
     command_kind kind = r->only >= 0 ? (command_kind)r->only : (command_kind)rng_below(&r->rng, COMMANDS);
     const value *command = gen_command(&g, kind);
+    bool mutated = rng_percent(&r->rng, r->mutated);
+    if (mutated)
+        command = mutate(&g, command);
     uint64_t seed = rng_next(&r->rng);
     trial t = try_command(&r->bench, w, command, seed);
+    if (mutated)
+        t.too_strict = NULL; /* the judge does not know all that is malformed */
     count(&r->tallies[kind], &t);
     if (kind == C_AGGREGATE)
         count_stages(r, command, &t);
@@ -178,17 +185,24 @@ static bool sabotage_noticed(const run *r) {
 }
 
 static int usage(void) {
-    fputs("usage: oc_soundness [--no-evaluator] [--sabotage] [--strict] [--only=COMMAND] [SECONDS] [SEED]\n", stderr);
+    fputs("usage: oc_soundness [--no-evaluator | --no-judge] [--sabotage] [--strict] [--mutated=PERCENT] "
+          "[--only=COMMAND] [SECONDS] "
+          "[SEED]\n",
+          stderr);
     return 2;
 }
 
 static bool option(run *r, const char *text) {
     if (strcmp(text, "--no-evaluator") == 0)
         r->bench.evaluate = false;
+    else if (strcmp(text, "--no-judge") == 0)
+        r->bench.judge = false;
     else if (strcmp(text, "--sabotage") == 0)
         r->bench.sabotage = true;
     else if (strcmp(text, "--strict") == 0)
         r->show_strict = true;
+    else if (strncmp(text, "--mutated=", 10) == 0)
+        r->mutated = (unsigned)atoi(text + 10);
     else if (strncmp(text, "--only=", 7) == 0) {
         for (int i = 0; i < COMMANDS; i++)
             if (strcmp(command_names[i], text + 7) == 0)
@@ -201,10 +215,10 @@ static bool option(run *r, const char *text) {
 }
 
 int main(int argc, char **argv) {
-    run r = {.only = -1};
+    run r = {.only = -1, .mutated = 10};
     const char *numbers[2] = {"0", "1"};
     int given = 0;
-    bench_open(&r.bench, true);
+    bench_open(&r.bench);
     for (int i = 1; i < argc; i++)
         if (argv[i][0] == '-' ? !option(&r, argv[i]) : given == 2)
             return usage();

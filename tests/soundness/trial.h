@@ -28,11 +28,11 @@ typedef struct bench {
     opencrypt_request *request;
     buffer bytes;
     pool pool;
-    bool evaluate;
+    bool judge, evaluate;
     bool sabotage; /* break a placeholder of each result, to see whether it is noticed */
 } bench;
 
-void bench_open(bench *b, bool evaluate);
+void bench_open(bench *b);
 void bench_close(bench *b);
 /* Everything in the result lives until the bench's pool is reset. `seed`: for the documents of the evaluator. */
 trial try_command(bench *b, const world *w, const value *command, uint64_t seed);
