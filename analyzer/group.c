@@ -450,11 +450,12 @@ bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!parts[0].start)
         return oc_fail_stage(p, NULL, NULL, "needs a field");
     return oc_stage_string(p, &parts[0], &field) && oc_stage_plain_path(p, field) &&
-           (!parts[1].start || partition_fields(p, &parts[1]));
+           (!parts[1].start || partition_fields(p, &parts[1])) && oc_stage_set(p, field, &oc_plain_node);
 }
 
 /* {path: {value: <expression>} or {method: "linear" | "locf"}} */
 static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_pipeline after = *p;
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
@@ -464,7 +465,8 @@ static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         oc_elem parts[2] = {0};
-        if (!oc_stage_plain_path(p, member.name) || !oc_stage_options(p, &member, "value =method", parts))
+        if (!oc_stage_set(&after, member.name, &oc_plain_node) || !oc_stage_plain_path(p, member.name) ||
+            !oc_stage_options(p, &member, "value =method", parts))
             return false;
         oc_frame *field = oc_inner_frame(p->scope.a, inner, &member);
         if (!field)
@@ -472,6 +474,7 @@ static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         if (parts[0].start && !oc_expect_plain(&p->scope, field, &parts[0], p->scope.place))
             return false;
     }
+    p->scope.tree = after.scope.tree;
     return true;
 }
 

@@ -48,8 +48,8 @@ static bool is_same(const oc_node *a, const oc_node *b) {
 }
 
 static bool is_copy(const oc_node *node, const oc_node *target) {
-    return is_same(node, target) ||
-           (node->kind == OC_ENCRYPTED && target->kind == OC_ENCRYPTED && oc_meta_equal(node->meta, target->meta));
+    return is_same(node, target) || (node->kind == OC_ENCRYPTED && !node->maybe_array && target->kind == OC_ENCRYPTED &&
+                                     oc_meta_equal(node->meta, target->meta));
 }
 
 static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path);

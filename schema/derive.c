@@ -122,7 +122,11 @@ const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *f
 const oc_node *oc_derive_maybe_array(const oc_node *node, oc_lookup *lookup) {
     oc_node copy = *node;
     copy.maybe_array = true;
-    return node->kind != OC_ABOVE || node->maybe_array ? node : keep(copy, lookup);
+    if (node->kind == OC_ARRAY_OF)
+        return oc_derive_unknown("a path that may lead through an array to an array", lookup);
+    if ((node->kind != OC_ABOVE && node->kind != OC_ENCRYPTED) || node->maybe_array)
+        return node;
+    return keep(copy, lookup);
 }
 
 bool oc_may_be_array(const oc_node *node) {
@@ -144,7 +148,7 @@ static const oc_node *either_object(const oc_node *one, const oc_node *other, co
     *either = (oc_either){one, other, origin};
     if (depth > DEEPEST)
         return oc_derive_unknown(origin, lookup);
-    bool maybe_array = (one->kind == OC_ABOVE && one->maybe_array) || (other->kind == OC_ABOVE && other->maybe_array);
+    bool maybe_array = oc_may_be_array(one) || oc_may_be_array(other);
     return keep((oc_node){.kind = OC_ABOVE, .either = either, .depth = depth, .maybe_array = maybe_array}, lookup);
 }
 
@@ -166,7 +170,7 @@ const oc_node *oc_derive_either(const oc_node *one, const oc_node *other, const 
     if (one->kind == OC_PLAIN && other->kind == OC_PLAIN)
         return &oc_plain_node;
     if (same_encryption(one, other))
-        return one;
+        return one->maybe_array ? one : other;
     if (one->kind == OC_ARRAY_OF && other->kind == OC_ARRAY_OF) {
         const oc_node *element = oc_derive_either(one->element, other->element, origin, lookup);
         return element ? oc_derive_array(element, one->looked_up && other->looked_up, lookup) : NULL;

@@ -167,6 +167,7 @@ static bool is_number(oc_str name) {
 /* A path on its way through the tree. */
 typedef struct walk {
     const oc_node *node;
+    bool deep; /* below the document itself, which is no array */
     bool in_array;
     bool looked_up; /* every array so far is one that $lookup made, and none was entered by position */
 } walk;
@@ -197,7 +198,8 @@ static bool step(walk *w, oc_str name, oc_lookup *lookup) {
         return enter_array(w, name, lookup);
     if (w->node->kind != OC_PLAIN && w->node->kind != OC_ABOVE)
         return false;
-    w->node = w->node->maybe_array && is_number(name) ? &ambiguous : oc_node_child(w->node, name, lookup);
+    w->node = w->deep && w->node->maybe_array && is_number(name) ? &ambiguous : oc_node_child(w->node, name, lookup);
+    w->deep = true;
     return true;
 }
 
