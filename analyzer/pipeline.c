@@ -37,25 +37,61 @@ bool oc_stage_plain_path(const oc_pipeline *p, oc_str path) {
                          "cannot use a field that is encrypted, or is above or below an encrypted one");
 }
 
-static bool fail_collision(const oc_pipeline *p, oc_str path) {
-    return oc_fail_stage(p, &(oc_path){NULL, path}, "name each field once", "has two paths that collide");
+/* ---- the paths of a stage ---- */
+
+struct oc_path_entry {
+    oc_str name; /* name.s == NULL: an empty slot */
+    uint32_t parent, id;
+    bool last;
+};
+
+/* The slot of the component, or the free one where it belongs. */
+static struct oc_path_entry *find_slot(const oc_paths *paths, uint32_t parent, oc_str name) {
+    size_t at = (oc_hash(name.s, name.n) + parent * 0x9E3779B9u) & paths->mask;
+    while (paths->slots[at].name.s && !(paths->slots[at].parent == parent && oc_str_eq(paths->slots[at].name, name)))
+        at = (at + 1) & paths->mask;
+    return &paths->slots[at];
+}
+
+static bool grow_paths(const oc_pipeline *p, oc_paths *paths) {
+    oc_paths more = {.mask = paths->slots ? 2 * paths->mask + 1 : 15, .count = paths->count};
+    more.slots = oc_arena_zeroed(p->scope.a->arena, more.mask + 1, sizeof *more.slots);
+    if (!more.slots)
+        return oc_no_memory(p->scope.a);
+    for (size_t i = 0; paths->slots && i <= paths->mask; i++)
+        if (paths->slots[i].name.s)
+            *find_slot(&more, paths->slots[i].parent, paths->slots[i].name) = paths->slots[i];
+    *paths = more;
+    return true;
+}
+
+bool oc_stage_path_step(const oc_pipeline *p, oc_paths *paths, uint32_t parent, oc_str name, bool last,
+                        const oc_path *where, uint32_t *entry) {
+    if ((!paths->slots || 2 * paths->count > paths->mask) && !grow_paths(p, paths))
+        return false;
+    struct oc_path_entry *slot = find_slot(paths, parent, name);
+    if (slot->name.s && (last || slot->last))
+        return oc_fail_stage(p, where, "name each field once", "has two paths that collide");
+    if (!slot->name.s)
+        *slot = (struct oc_path_entry){name, parent, (uint32_t)++paths->count, last};
+    *entry = slot->id;
+    return true;
 }
 
 bool oc_stage_path_once(const oc_pipeline *p, oc_paths *paths, oc_str path) {
-    oc_arena *arena = p->scope.a->arena;
-    for (size_t n = 0; n < path.n; n++) {
-        oc_str prefix = {path.s, n};
-        if (path.s[n] != '.')
-            continue;
-        if (oc_nameset_has(&paths->set, prefix))
-            return fail_collision(p, path);
-        if (oc_nameset_add(&paths->above, arena, prefix) == OC_NAME_NO_MEMORY)
-            return oc_no_memory(p->scope.a);
+    uint32_t entry = 0;
+    const char *end = path.s + path.n;
+    const char *at = path.s;
+    for (size_t n = 0; n < OC_MAX_DEPTH; n++) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        oc_str name = {at, (size_t)((dot ? dot : end) - at)};
+        if (!oc_stage_path_step(p, paths, entry, name, !dot, &(oc_path){NULL, path}, &entry))
+            return false;
+        if (!dot)
+            return true;
+        at = dot + 1;
     }
-    oc_nameset_result added = oc_nameset_add(&paths->set, arena, path);
-    if (added == OC_NAME_NO_MEMORY)
-        return oc_no_memory(p->scope.a);
-    return (added == OC_NAME_ADDED && !oc_nameset_has(&paths->above, path)) || fail_collision(p, path);
+    return oc_fail(p->scope.a->error, OC_TOO_DEEP, NULL, p->scope.place, NULL, "A field path is too long");
 }
 
 bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value) {

@@ -59,13 +59,18 @@ bool oc_fail_stage(const oc_pipeline *p, const oc_path *path, const char *hint, 
 bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out);
 /* Options of a stage that are there, by oc_options. */
 bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out);
-/* The dotted paths that a stage sets, and those that they go through. */
+/* The paths that a stage sets, component by component. Zeroed: none. */
 typedef struct oc_paths {
-    oc_nameset set, above;
+    struct oc_path_entry *slots;
+    size_t mask, count;
 } oc_paths;
 
-/* That no path of a stage is another or leads through it: which of them the server would follow is not for us to guess.
- */
+/* Goes from the entry `parent` (0: the document) to its component `name`, the last one of its path or not. No path may
+ * be another or lead through it: which of them the server would follow is not for us to guess. `where` is for the
+ * message. */
+bool oc_stage_path_step(const oc_pipeline *p, oc_paths *paths, uint32_t parent, oc_str name, bool last,
+                        const oc_path *where, uint32_t *entry);
+/* The same for a whole dotted path. */
 bool oc_stage_path_once(const oc_pipeline *p, oc_paths *paths, oc_str path);
 /* Replaces the dotted path in the tree. */
 bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value);

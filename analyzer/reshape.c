@@ -21,6 +21,7 @@ typedef struct place {
     const oc_node *target; /* NULL: not an update */
     const oc_path *path;   /* NULL: the document itself */
     bool document;         /* no array at run time: the document itself, or an element of an array */
+    uint32_t entry;        /* of its path among those of the stage */
 } place;
 
 static const oc_node empty_object = {.kind = OC_PLAIN, .rest = &oc_absent_node};
@@ -160,6 +161,8 @@ static const oc_node *component(reshape *r, oc_frame *frame, const oc_elem *e, c
     if (!child.in || !child.out)
         return NULL;
     child.out = started(r, child.out);
+    if (!oc_stage_path_step(r->p, &r->paths, at->entry, first, !rest.s && !is_nested(r, e), &here, &child.entry))
+        return NULL;
     if (at->target && is_object(at->target))
         child.target = oc_node_child(at->target, first, lookup);
     if (at->target && !child.target)
@@ -215,40 +218,6 @@ static bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
                    "give the field once", "%s holds the field '%s' twice", r->p->scope.place, oc_name(e->name).text);
 }
 
-static size_t path_length(const oc_path *path) {
-    return path ? path_length(path->up) + path->name.n + 1 : 0;
-}
-
-static char *put_path(char *to, const oc_path *path) {
-    if (!path)
-        return to;
-    to = put_path(to, path->up);
-    memcpy(to, path->name.s, path->name.n);
-    to[path->name.n] = '.';
-    return to + path->name.n + 1;
-}
-
-/* The dotted path from the document. */
-static bool whole_path(reshape *r, const oc_path *up, oc_str name, oc_str *whole) {
-    size_t before = path_length(up);
-    char *text = before ? oc_arena_alloc(r->p->scope.a->arena, before + name.n) : NULL;
-    *whole = name;
-    if (!before)
-        return true;
-    if (!text)
-        return oc_no_memory(r->p->scope.a);
-    memcpy(put_path(text, up), name.s, name.n);
-    *whole = (oc_str){text, before + name.n};
-    return true;
-}
-
-static bool check_collision(reshape *r, const place *at, const oc_elem *e) {
-    oc_str whole;
-    if (is_nested(r, e))
-        return true; /* its fields are what counts */
-    return whole_path(r, at->path, e->name, &whole) && oc_stage_path_once(r->p, &r->paths, whole);
-}
-
 static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
     place here = *at;
     oc_nameset seen = {0};
@@ -258,8 +227,6 @@ static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
         if (!first_of_its_name(r, &seen, &e))
             return NULL;
         here.out = path(r, frame, &e, &here, e.name);
-        if (here.out && !check_collision(r, at, &e))
-            return NULL;
     }
     return here.out;
 }

@@ -148,6 +148,8 @@ static bool agree_bottom(const oc_pipeline *p, const oc_node *target, const oc_n
 
 static bool agree_object(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
     const oc_node *at = node;
+    if (!oc_derive_work(&p->scope.a->lookup))
+        return false;
     for (;; at = at->base) {
         if (is_same(at, target))
             return true;

@@ -353,6 +353,20 @@ static void objects_in_objects_are_not_copied(void **state) {
     assert_false(reply.ok);
 }
 
+/* The same where nothing is a constant, and every path agrees: 2^40 of them. */
+static void objects_that_multiply_are_given_up(void **state) {
+    char schema[4096] = "";
+    (void)state;
+    strcat(schema, "{'bsonType': 'object', 'properties': {'t': ");
+    for (int i = 0; i < 45; i++)
+        strcat(schema, "{'bsonType': 'object', 'additionalProperties': ");
+    strcat(schema, "ENCRYPTED");
+    for (int i = 0; i < 47; i++)
+        strcat(schema, "}");
+    assert_too_complex(update("{'$set': {'t': {'$let': {'vars': {}, 'in': {'z': '$$REMOVE'}}}}}",
+                              "{'$set': {'t': {'$let': {'vars': {}, 'in': {'a': '$t', 'b': '$t'}}}}}", 40, schema));
+}
+
 /* Unions in unions, with a stage between them: looking a field up recurses once for each. */
 static void unions_without_end_do_not_end_the_stack(void **state) {
     static const char *const repeated[2] = {
@@ -413,6 +427,7 @@ int main(void) {
         cmocka_unit_test(many_namespaces_of_a_bulk_write_are_found),
         cmocka_unit_test(alternatives_that_multiply_are_given_up),
         cmocka_unit_test(objects_in_objects_are_not_copied),
+        cmocka_unit_test(objects_that_multiply_are_given_up),
         cmocka_unit_test(unions_without_end_do_not_end_the_stack),
         cmocka_unit_test(pipelines_nest_to_a_limit),
         cmocka_unit_test(variables_are_counted),
