@@ -100,21 +100,21 @@ static const oc_node *element_out(const oc_node *out) {
     return out->rest == &oc_absent_node ? &empty_object : &oc_plain_node;
 }
 
-static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
+static const oc_node *nested(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
 
-static const oc_node *in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at,
-                                  const oc_node *(*inner)(reshape *, oc_frame *, const oc_elem *, const place *)) {
+/* A nested specification in an array: applied to every element. */
+static const oc_node *nested_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
     place element = *at;
     element.document = true;
     element.in = at->in->element;
     element.out = element_out(at->out);
-    const oc_node *node = inner(r, frame, e, &element);
+    const oc_node *node = nested(r, frame, e, &element);
     return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
 }
 
 static const oc_node *nested(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
     if (at->in->kind == OC_ARRAY_OF)
-        return in_elements(r, frame, e, at, nested);
+        return nested_in_elements(r, frame, e, at);
     if (!is_object(at->in))
         return opaque(r, at, writes(r, e));
     oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
