@@ -64,8 +64,8 @@ typedef struct oc_paths {
     oc_nameset set, above;
 } oc_paths;
 
-/* That no path of a stage is another or leads through it: the server would have to choose
- * between them, and which it takes is not for us to guess. */
+/* That no path of a stage is another or leads through it: which of them the server would follow is not for us to
+ * guess. */
 bool oc_stage_path_once(const oc_pipeline *p, oc_paths *paths, oc_str path);
 /* Replaces the dotted path in the tree. */
 bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value);
