@@ -1,4 +1,4 @@
-/* aggregate. */
+/* aggregate: the command's own fields; what its pipeline means is in pipeline.c. */
 
 #include "commands.h"
 #include "keys.h"

@@ -59,6 +59,8 @@ bool oc_compare_results(const oc_scope *s, const oc_results *results, const char
         return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, encrypted->path}, op,
                        "return $$KEEP or $$PRUNE only",
                        "An encrypted field cannot be compared where $$DESCEND may be the result");
+    if (encrypted && results->count == 1)
+        return true; /* there is nothing to compare it with */
     for (size_t i = 0; i < results->count; i++) {
         const oc_result *r = &results->items[i];
         if (!encrypted && r->node->kind != OC_PLAIN)

@@ -59,7 +59,8 @@ static bool is_generic(oc_str name) {
                    sizeof generic_arguments[0], compare) != NULL;
 }
 
-bool oc_is_schema_field(oc_str name) {
+/* The fields that bring the schema. */
+static bool is_schema_field(oc_str name) {
     return oc_str_is(name, "jsonSchema") || oc_str_is(name, "isRemoteSchema") ||
            oc_str_is(name, "csfleEncryptionSchemas") || oc_str_is(name, "encryptionInformation");
 }
@@ -107,7 +108,7 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
         const oc_field *row = find(rows, e.name);
         if (row)
             out->slot[row->slot] = e;
-        else if (!top || !(is_generic(e.name) || oc_is_schema_field(e.name)))
+        else if (!top || !(is_generic(e.name) || is_schema_field(e.name)))
             return fail_field(
                 a, OC_FIELD_UNKNOWN, label, e.name,
                 "only documented fields can be analysed while a schema of the request encrypts something");

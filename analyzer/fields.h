@@ -20,7 +20,6 @@ typedef enum oc_slot {
     OC_SLOT_UPSERT_SUPPLIED,
     OC_SLOT_KEY,
     OC_SLOT_LET,
-    OC_SLOT_EXPLAINED,
     OC_SLOT_VERBOSITY,
     OC_SLOT_DOCUMENT,
     OC_SLOT_NAMESPACES,
@@ -69,7 +68,5 @@ bool oc_fail_constant(oc_analysis *a, const char *label, oc_str name);
 
 /* Arguments that every command takes and that pass through untouched. Sorted. */
 const char *const *oc_generic_arguments(size_t *count);
-/* The fields that bring the schema. */
-bool oc_is_schema_field(oc_str name);
 
 #endif

@@ -62,12 +62,14 @@ static oc_str key_name(const oc_elem *e) {
     return (oc_str){path.s + 1, path.n - 1};
 }
 
-const oc_node *oc_group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
+/* A key that documents are grouped by: plain, deterministic, or an object of such fields. Its node, or NULL. */
+static const oc_node *group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = oc_evaluate(s, frame, e);
     return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? node : NULL;
 }
 
-bool oc_partition_field(const oc_scope *s, oc_str path) {
+/* A field that documents are partitioned by, named by its path: plain or deterministic. */
+static bool partition_field(const oc_scope *s, oc_str path) {
     const oc_node *node = oc_follow(s, s->tree, path);
     static const oc_elem no_object = {.type = OC_STRING};
     return node && check_key(s, &no_object, node, &(oc_path){NULL, path});
@@ -83,7 +85,7 @@ bool oc_partition_field(const oc_scope *s, oc_str path) {
 #define OPAQUE OC_OPERAND_OPAQUE, NULL
 #define NAMED  OC_OPERAND_NAMED
 
-/* Sorted by name. '<' before a name: a sort specification. */
+/* Sorted by name. */
 static const oc_accumulator accumulators[] = {
     /* clang-format off */
     {"$accumulator",      GROUP,  OC_ACCUMULATE_REFUSED, OPAQUE},
@@ -202,7 +204,7 @@ static const oc_node *array_of(const oc_scope *s, const oc_node *element) {
 }
 
 static const oc_node *set_of(const oc_scope *s, oc_frame *frame, const oc_elem *operand) {
-    return array_of(s, oc_group_key(s, frame, operand));
+    return array_of(s, group_key(s, frame, operand));
 }
 
 static bool no_operand(const oc_scope *s, const oc_elem *e) {
@@ -212,7 +214,8 @@ static bool no_operand(const oc_scope *s, const oc_elem *e) {
                    oc_name(e->name).text);
 }
 
-const oc_node *oc_accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *e, unsigned place) {
+/* Evaluates {$sum: …}, the operator element in the document of `frame`; NULL on failure. */
+static const oc_node *accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *e, unsigned place) {
     const oc_accumulator *row = oc_accumulator_find(e->name);
     if (!row || !(row->places & place)) {
         oc_fail(s->a->error, OC_EXPRESSION_UNKNOWN, NULL, oc_name(e->name).text, NULL, "Unrecognized expression '%s'",
@@ -254,7 +257,7 @@ static const oc_node *output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) 
         oc_no_memory(p->scope.a);
         return NULL;
     }
-    return oc_accumulate(&p->scope, inner, &op, OC_IN_GROUP);
+    return accumulate(&p->scope, inner, &op, OC_IN_GROUP);
 }
 
 /* What a group's documents have. */
@@ -318,7 +321,7 @@ bool oc_stage_group(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return false;
     while (oc_next(&it, &member)) {
         bool key = oc_str_is(member.name, "_id");
-        if (!add(p, &g, member.name, key ? oc_group_key(&p->scope, inner, &member) : output(p, inner, &member)))
+        if (!add(p, &g, member.name, key ? group_key(&p->scope, inner, &member) : output(p, inner, &member)))
             return false;
     }
     return finish(p, &g) && oc_normalise_group_later(p->scope.a, inner);
@@ -330,8 +333,8 @@ static bool add_count(oc_pipeline *p, grouped *g) {
 
 bool oc_stage_sort_by_count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     grouped g = {0};
-    return start(p, &g, NULL) && add(p, &g, (oc_str){"_id", 3}, oc_group_key(&p->scope, frame, e)) &&
-           add_count(p, &g) && finish(p, &g);
+    return start(p, &g, NULL) && add(p, &g, (oc_str){"_id", 3}, group_key(&p->scope, frame, e)) && add_count(p, &g) &&
+           finish(p, &g);
 }
 
 /* $bucket and $bucketAuto compare the key by order. */
@@ -388,7 +391,7 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
             oc_fail_stage(p, NULL, NULL, "wants one window function for each field of output");
             return NULL;
         }
-        node = oc_accumulate(&p->scope, inner, &member, OC_IN_WINDOW);
+        node = accumulate(&p->scope, inner, &member, OC_IN_WINDOW);
         if (!node)
             return NULL;
     }
@@ -425,7 +428,7 @@ bool oc_stage_set_window_fields(oc_pipeline *p, oc_frame *frame, const oc_elem *
         return oc_no_memory(p->scope.a);
     if (!parts[2].start)
         return oc_fail_stage(p, NULL, NULL, "needs output");
-    return (!parts[0].start || oc_group_key(&p->scope, inner, &parts[0])) &&
+    return (!parts[0].start || group_key(&p->scope, inner, &parts[0])) &&
            (!parts[1].start || oc_sort_on(p->scope.a, p->scope.tree, &parts[1])) && set_windows(p, inner, &parts[2]);
 }
 
@@ -436,7 +439,7 @@ static bool partition_fields(oc_pipeline *p, const oc_elem *e) {
     if (e->type != OC_ARRAY)
         return oc_fail_stage(p, NULL, NULL, "wants an array of field paths as partitionByFields");
     while (oc_next(&it, &member))
-        if (!oc_stage_string(p, &member, &path) || !oc_partition_field(&p->scope, path))
+        if (!oc_stage_string(p, &member, &path) || !partition_field(&p->scope, path))
             return false;
     return true;
 }
@@ -487,7 +490,7 @@ bool oc_stage_fill(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     if (!parts[3].start)
         return oc_fail_stage(p, NULL, NULL, "needs output");
-    return (!parts[0].start || oc_group_key(&p->scope, inner, &parts[0])) &&
+    return (!parts[0].start || group_key(&p->scope, inner, &parts[0])) &&
            (!parts[1].start || partition_fields(p, &parts[1])) &&
            (!parts[2].start || oc_sort_on(p->scope.a, p->scope.tree, &parts[2])) && fill_output(p, inner, &parts[3]);
 }

@@ -113,7 +113,7 @@ static bool check_join(const oc_pipeline *p, const oc_node *foreign_root, oc_str
     return oc_check_comparable(p->scope.a, here.node->meta, &(oc_path){NULL, oc_elem_str(local)}, p->scope.place);
 }
 
-/* The variables of `let`, before those of outer pipelines. NULL on failure. */
+/* The variables of `let`, before those of outer pipelines. */
 static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem *let, const oc_variable **variables) {
     *variables = p->scope.variables;
     if (!let->start)

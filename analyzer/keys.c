@@ -162,6 +162,8 @@ static bool projection_field(projected *p, oc_frame *frame, const oc_elem *e) {
                        "A projection cannot have a field name that starts with '$' here");
     if (positional)
         name.n -= 2;
+    if (!positional && (oc_is_number(e->type) || e->type == OC_BOOL))
+        return true;
     if (!oc_node_lookup(p->node, name, &p->a->lookup, &at))
         return false;
     if (positional && !plain_only(p, &at, &path, "$"))

@@ -13,8 +13,8 @@
 
 #include <stdlib.h>
 
+#include "group.h"
 #include "match.h"
-#include "pipeline.h"
 
 static const uint8_t and_head[] = "\x04$and\0\0\0\0"; /* type, name, length to come */
 

@@ -13,11 +13,10 @@ static bool fail_shape(const oc_scope *s, const char *op, const char *what) {
 
 /* ---- conditionals ---- */
 
-static bool cond_list(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_elem parts[3]) {
+static bool cond_list(const oc_scope *s, const oc_elem *operand, oc_elem parts[3]) {
     oc_iter it = oc_elem_iter(operand);
     oc_elem e;
     size_t n = 0;
-    (void)frame;
     for (; oc_next(&it, &e); n++)
         if (n < 3)
             parts[n] = e;
@@ -26,7 +25,7 @@ static bool cond_list(const oc_scope *s, oc_frame *frame, const oc_elem *operand
 
 static bool evaluate_cond(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_elem parts[3] = {0};
-    if (operand->type == OC_ARRAY ? !cond_list(s, frame, operand, parts)
+    if (operand->type == OC_ARRAY ? !cond_list(s, operand, parts)
                                   : !oc_options(s->a, operand, "$cond", "if then else", parts))
         return false;
     if (!parts[0].start || !parts[1].start || !parts[2].start)

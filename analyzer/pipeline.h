@@ -77,34 +77,4 @@ bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value);
 /* That the field at a dotted path is plain. */
 bool oc_stage_plain_path(const oc_pipeline *p, oc_str path);
 
-/* A key that documents are grouped by: plain, deterministic, or an object of such fields. Its node, or NULL. */
-const oc_node *oc_group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e);
-/* A field that documents are partitioned by, named by its path: plain or deterministic. */
-bool oc_partition_field(const oc_scope *s, oc_str path);
-
-/* ---- accumulators and window functions ---- */
-
-typedef enum oc_accumulator_kind {
-    OC_ACCUMULATE_PLAIN, /* over plain values, to a plain one */
-    OC_ACCUMULATE_PASS,  /* one of the values */
-    OC_ACCUMULATE_PUSH,  /* an array of them */
-    OC_ACCUMULATE_SET,   /* an array of those that differ: they are compared */
-    OC_ACCUMULATE_REFUSED,
-} oc_accumulator_kind;
-
-enum { OC_IN_GROUP = 1, OC_IN_WINDOW = 2 };
-
-typedef struct oc_accumulator {
-    const char *name;
-    unsigned places; /* OC_IN_GROUP, OC_IN_WINDOW */
-    oc_accumulator_kind kind;
-    oc_operand operand;
-    const char *names; /* of named operands, as in oc_expression_operator; OC_ACCUMULATE_PASS: the first is passed */
-} oc_accumulator;
-
-const oc_accumulator *oc_accumulators(size_t *count); /* sorted by name */
-const oc_accumulator *oc_accumulator_find(oc_str name);
-/* Evaluates {$sum: …}, the operator element in the document of `frame`; NULL on failure. */
-const oc_node *oc_accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *e, unsigned place);
-
 #endif

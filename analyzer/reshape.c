@@ -30,12 +30,24 @@ static const oc_node *fields(reshape *r, oc_frame *frame, const place *at);
 
 /* ---- one place ---- */
 
+/* IEEE 754-2008 in binary integer encoding: what is not canonical is zero. */
+static bool is_decimal_zero(const uint8_t *value) {
+    uint64_t low = oc_u64(value), high = oc_u64(value + 8);
+    uint64_t coefficient = high & 0x0001FFFFFFFFFFFF;
+    if ((high >> 61 & 3) == 3)
+        return (high >> 58 & 31) < 30; /* else infinity or NaN */
+    if (coefficient > 0x0001ED09BEAD87C0 || (coefficient == 0x0001ED09BEAD87C0 && low > 0x378D8E63FFFFFFFF))
+        return true; /* more than 34 digits */
+    return coefficient == 0 && low == 0;
+}
+
 static bool is_true(const oc_elem *e) {
     switch (e->type) {
     case OC_BOOL: return e->value[0] != 0;
     case OC_INT32: return oc_u32(e->value) != 0;
     case OC_INT64: return oc_u64(e->value) != 0;
     case OC_DOUBLE: return oc_u64(e->value) << 1 != 0;
+    case OC_DECIMAL128: return !is_decimal_zero(e->value);
     default: return true;
     }
 }
@@ -101,21 +113,21 @@ static const oc_node *element_out(const oc_node *out) {
     return out->rest == &oc_absent_node ? &empty_object : &oc_plain_node;
 }
 
-static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
+static const oc_node *nested(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
 
-static const oc_node *in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at,
-                                  const oc_node *(*inner)(reshape *, oc_frame *, const oc_elem *, const place *)) {
+/* A nested specification in an array: applied to every element. */
+static const oc_node *nested_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
     place element = *at;
     element.document = true;
     element.in = at->in->element;
     element.out = element_out(at->out);
-    const oc_node *node = inner(r, frame, e, &element);
+    const oc_node *node = nested(r, frame, e, &element);
     return node ? oc_derive_array(node, at->in->looked_up, &r->p->scope.a->lookup) : NULL;
 }
 
 static const oc_node *nested(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
     if (at->in->kind == OC_ARRAY_OF)
-        return in_elements(r, frame, e, at, nested);
+        return nested_in_elements(r, frame, e, at);
     if (!is_object(at->in))
         return opaque(r, at, writes(r, e));
     oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
@@ -131,10 +143,6 @@ static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const 
         return nested(r, frame, e, at);
     if (r->mode == ADD || !is_flag(e))
         return computed(r, frame, e, at);
-    if (e->type == OC_DECIMAL128) { /* zero in many ways: what is meant must not be guessed */
-        oc_fail_stage(r->p, at->path, "use 1 or 0", "cannot take a decimal to include or exclude a field");
-        return NULL;
-    }
     if (!is_true(e))
         return &oc_absent_node;
     return r->mode == INCLUDE ? at->in : at->out;

@@ -171,9 +171,8 @@ static bool collect(levels *l, const oc_node *node) {
     return node->kind != OC_ABOVE || (add_level(l, node) && collect_below(l, node, node));
 }
 
-/* ---- whether it may descend: whatever is not plainly $$KEEP or $$PRUNE may be equal to what $$DESCEND stands for ----
- */
-
+/* Whether an expression may yield $$DESCEND: whatever is not plainly $$KEEP or $$PRUNE may be equal to what it stands
+ * for. */
 static bool may_descend(const oc_elem *e);
 
 static bool members_may_descend(const oc_elem *e, const char *but) {

@@ -1,5 +1,5 @@
-/* oc_cases SUBJECT FOLDER: runs all cases against the library ("library") or the daemon at a path, and compares whole
- * replies, byte for byte. */
+/* oc_cases SUBJECT FOLDER [PART-OF-NAME]: runs all cases, or those with such a name, against the library ("library") or
+ * the daemon at a path, and compares whole replies, byte for byte. */
 
 #include <stdio.h>
 #include <string.h>
@@ -69,6 +69,6 @@ int main(int argc, char **argv) {
     run r = {.subject = oc_subject_new(argv[1]), .only = argc > 3 ? argv[3] : NULL};
     size_t cases = oc_cases_each(argv[2], check, &r);
     oc_subject_free(r.subject);
-    printf("%zu cases\n%zu passed, %zu failed\n", cases, r.passed, r.failed);
+    printf("%zu of %zu cases: %zu passed, %zu failed\n", r.passed + r.failed, cases, r.passed, r.failed);
     return r.failed || r.passed == 0;
 }

@@ -97,7 +97,7 @@ static void scalar(FILE *out, const value *v) {
     }
 }
 
-void report_json(FILE *out, const value *v) {
+static void put_json(FILE *out, const value *v) {
     if (!value_is_container(v)) {
         scalar(out, v);
         return;
@@ -108,7 +108,7 @@ void report_json(FILE *out, const value *v) {
             member_name(out, m->name);
             fputs(": ", out);
         }
-        report_json(out, m);
+        put_json(out, m);
         if (m->next)
             fputs(", ", out);
     }
@@ -129,12 +129,12 @@ void report_case(FILE *out, const world *w, const value *command, const char *fa
     fprintf(out, "  {\"name\": \"soundness: %s\"", failure);
     if (!w->several) {
         fputs(", \"schema\": ", out);
-        report_json(out, value_get(command, "jsonSchema"));
+        put_json(out, value_get(command, "jsonSchema"));
     }
     if (remote && remote->bytes[0])
         fputs(", \"isRemoteSchema\": true", out);
     fputs(",\n   \"command\": ", out);
-    report_json(out, &bare);
+    put_json(out, &bare);
     fputs(",\n   \"error\": {\"code\": 2}}\n", out);
     pool_done(&p);
 }

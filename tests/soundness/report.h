@@ -7,6 +7,5 @@
 
 /* The pair as a case in the format of tests/cases. `failure` becomes part of its name. */
 void report_case(FILE *out, const world *w, const value *command, const char *failure);
-void report_json(FILE *out, const value *v);
 
 #endif

@@ -7,10 +7,10 @@
 
 #include "../runner/cases.h"
 #include "commands.h"
+#include "group.h"
 #include "keywords.h"
 #include "match.h"
 #include "opencrypt.h"
-#include "pipeline.h"
 #include "update.h"
 
 static const char *folder;
