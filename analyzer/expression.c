@@ -133,12 +133,25 @@ static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str p
     return NULL;
 }
 
+/* A path into an array gives an array, if an empty one, so there what is absent in its elements is not absent. */
+static const oc_node *followed(const oc_scope *s, const oc_node *node, bool array, bool maybe_array) {
+    if (is_literal(node))
+        return &oc_plain_node; /* what an earlier stage wrote is out of reach */
+    if (node == &oc_absent_node && (array || maybe_array))
+        return &oc_plain_node;
+    if (array)
+        return oc_derive_array(node, false, &s->a->lookup);
+    return maybe_array ? oc_derive_maybe_array(node, &s->a->lookup) : node;
+}
+
 const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
     const char *end = path.s + path.n;
-    bool array = false;
+    bool array = false, maybe_array = false;
     for (const char *at = path.s;;) {
         const char *dot = memchr(at, '.', (size_t)(end - at));
         const char *stop = dot ? dot : end;
+        if (at > path.s && node->kind != OC_ARRAY_OF)
+            maybe_array = maybe_array || oc_may_be_array(node);
         node = take_step(s, node, path, (oc_str){at, (size_t)(stop - at)}, &array);
         if (!node || (node->kind == OC_PLAIN && !node->children.count) || !dot)
             break;
@@ -150,9 +163,7 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
         fail_step(s, node, path, end);
         return NULL;
     }
-    if (is_literal(node))
-        return &oc_plain_node; /* what an earlier stage wrote is out of reach */
-    return array ? oc_derive_array(node, false, &s->a->lookup) : node;
+    return followed(s, node, array, maybe_array);
 }
 
 /* In $redact with $$DESCEND, a field path is evaluated at every level. */
@@ -247,9 +258,11 @@ static bool string(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resu
 
 /* ---- objects and arrays ---- */
 
-/* Constants that stand as they are, not in a $literal: then the whole object or array is one. */
-static bool is_raw_literal(const oc_node *node) {
-    return is_literal(node) && !node->literal->next && node->literal->place.start == node->literal->value.start;
+/* Whether a member is a constant as it stands, not in a $literal or behind an operator: where all are, the whole object
+ * or array is one. */
+static bool is_raw_literal(const oc_node *node, const oc_elem *member) {
+    return is_literal(node) && !node->literal->next && node->literal->place.start == member->start &&
+           node->literal->value.start == member->start;
 }
 
 static bool check_name(const oc_scope *s, oc_str name) {
@@ -322,7 +335,7 @@ static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resu
         if (!node)
             return false;
         plain = plain && node->kind == OC_PLAIN;
-        raw = raw && is_raw_literal(node);
+        raw = raw && is_raw_literal(node, &member);
         entries[n++] = (oc_name_entry){.name = member.name, .value = node};
     }
     if (plain && out->plain)
@@ -342,7 +355,7 @@ static bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resul
         const oc_node *node = evaluate_member(s, inner, &member, out);
         if (!node)
             return false;
-        raw = raw && is_raw_literal(node);
+        raw = raw && is_raw_literal(node, &member);
         element = oc_derive_either(element, node, s->place, &s->a->lookup);
         if (!element)
             return false;

@@ -400,7 +400,7 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
 /* All functions see the documents as they came in. */
 static bool set_windows(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_pipeline after = *p;
-    oc_nameset seen = {0};
+    oc_paths paths = {0};
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
@@ -409,7 +409,7 @@ static bool set_windows(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!inner)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member))
-        if (!first_of_its_name(p, &seen, member.name) ||
+        if (!oc_stage_path_once(p, &paths, member.name) ||
             !oc_stage_set(&after, member.name, window_function(p, inner, &member)))
             return false;
     p->scope.tree = after.scope.tree;

@@ -201,7 +201,8 @@ static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_m
                     .head = start,
                     .head_len = (uint32_t)head,
                     .length_at = -1,
-                    .nuls = how->as_equality ? 2 : 1};
+                    .nuls = how->as_equality ? 2 : 1,
+                    .sealed = true};
     oc_splice_edit(&a->splice, frame, edit);
     if (how->wrapper)
         oc_splice_cut(&a->splice, frame, e->end, place->end);

@@ -256,14 +256,15 @@ bool oc_normalise_group_later(oc_analysis *a, oc_frame *group) {
 
 bool oc_normalise_later_ones(oc_analysis *a) {
     constants c = {.a = a};
-    c.marked = oc_splice_replaced(&a->splice, &c.count);
-    if (!c.marked)
-        return oc_no_memory(a);
     for (oc_later *later = a->later; later; later = later->next) {
+        if (later->tree && !oc_normalise_filter(a, later->frame, later->tree))
+            return false;
+        if (!later->tree && !c.marked)
+            c.marked = oc_splice_replaced(&a->splice, &c.count); /* no filter has marks of a group in it */
+        if (!later->tree && !c.marked)
+            return oc_no_memory(a);
         if (!later->tree)
             wrap_group(&c, later->frame);
-        else if (!oc_normalise_filter(a, later->frame, later->tree))
-            return false;
     }
     return true;
 }

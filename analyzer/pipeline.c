@@ -37,6 +37,27 @@ bool oc_stage_plain_path(const oc_pipeline *p, oc_str path) {
                          "cannot use a field that is encrypted, or is above or below an encrypted one");
 }
 
+static bool fail_collision(const oc_pipeline *p, oc_str path) {
+    return oc_fail_stage(p, &(oc_path){NULL, path}, "name each field once", "has two paths that collide");
+}
+
+bool oc_stage_path_once(const oc_pipeline *p, oc_paths *paths, oc_str path) {
+    oc_arena *arena = p->scope.a->arena;
+    for (size_t n = 0; n < path.n; n++) {
+        oc_str prefix = {path.s, n};
+        if (path.s[n] != '.')
+            continue;
+        if (oc_nameset_has(&paths->set, prefix))
+            return fail_collision(p, path);
+        if (oc_nameset_add(&paths->above, arena, prefix) == OC_NAME_NO_MEMORY)
+            return oc_no_memory(p->scope.a);
+    }
+    oc_nameset_result added = oc_nameset_add(&paths->set, arena, path);
+    if (added == OC_NAME_NO_MEMORY)
+        return oc_no_memory(p->scope.a);
+    return (added == OC_NAME_ADDED && !oc_nameset_has(&paths->above, path)) || fail_collision(p, path);
+}
+
 bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value) {
     oc_path where = {NULL, path};
     const oc_node *tree;

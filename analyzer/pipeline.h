@@ -59,6 +59,14 @@ bool oc_fail_stage(const oc_pipeline *p, const oc_path *path, const char *hint, 
 bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out);
 /* Options of a stage that are there, by oc_options. */
 bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out);
+/* The dotted paths that a stage sets, and those that they go through. */
+typedef struct oc_paths {
+    oc_nameset set, above;
+} oc_paths;
+
+/* That no path of a stage is another or leads through it: which of them the server would follow is not for us to guess.
+ */
+bool oc_stage_path_once(const oc_pipeline *p, oc_paths *paths, oc_str path);
 /* Replaces the dotted path in the tree. */
 bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value);
 /* That the field at a dotted path is plain. */

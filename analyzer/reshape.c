@@ -12,6 +12,7 @@ typedef struct reshape {
     oc_pipeline *p;
     mode mode;
     unsigned depth; /* components walked */
+    oc_paths paths;
 } reshape;
 
 /* The nodes at one place. */
@@ -214,6 +215,40 @@ static bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
                    "give the field once", "%s holds the field '%s' twice", r->p->scope.place, oc_name(e->name).text);
 }
 
+static size_t path_length(const oc_path *path) {
+    return path ? path_length(path->up) + path->name.n + 1 : 0;
+}
+
+static char *put_path(char *to, const oc_path *path) {
+    if (!path)
+        return to;
+    to = put_path(to, path->up);
+    memcpy(to, path->name.s, path->name.n);
+    to[path->name.n] = '.';
+    return to + path->name.n + 1;
+}
+
+/* The dotted path from the document. */
+static bool whole_path(reshape *r, const oc_path *up, oc_str name, oc_str *whole) {
+    size_t before = path_length(up);
+    char *text = before ? oc_arena_alloc(r->p->scope.a->arena, before + name.n) : NULL;
+    *whole = name;
+    if (!before)
+        return true;
+    if (!text)
+        return oc_no_memory(r->p->scope.a);
+    memcpy(put_path(text, up), name.s, name.n);
+    *whole = (oc_str){text, before + name.n};
+    return true;
+}
+
+static bool check_collision(reshape *r, const place *at, const oc_elem *e) {
+    oc_str whole;
+    if (is_nested(r, e))
+        return true; /* its fields are what counts */
+    return whole_path(r, at->path, e->name, &whole) && oc_stage_path_once(r->p, &r->paths, whole);
+}
+
 static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
     place here = *at;
     oc_nameset seen = {0};
@@ -223,6 +258,8 @@ static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
         if (!first_of_its_name(r, &seen, &e))
             return NULL;
         here.out = path(r, frame, &e, &here, e.name);
+        if (here.out && !check_collision(r, at, &e))
+            return NULL;
     }
     return here.out;
 }
@@ -247,7 +284,7 @@ static bool is_object_spec(const oc_pipeline *p, const oc_elem *e) {
 }
 
 bool oc_stage_add_fields(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
-    reshape r = {p, ADD, 0};
+    reshape r = {.p = p, .mode = ADD};
     return is_object_spec(p, e) && apply(&r, frame, e, p->scope.tree);
 }
 
@@ -290,7 +327,7 @@ static const oc_node *only_id(oc_pipeline *p) {
 }
 
 bool oc_stage_project(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
-    reshape r = {p, INCLUDE, 0};
+    reshape r = {.p = p, .mode = INCLUDE};
     if (!is_object_spec(p, e) || !find_mode(p, e->value, &r.mode))
         return false;
     if (r.mode == EXCLUDE)
@@ -301,7 +338,7 @@ bool oc_stage_project(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 static bool unset_path(oc_pipeline *p, const oc_elem *e) {
     static const uint8_t zero[] = {OC_BOOL, 0, 0};
-    reshape r = {p, EXCLUDE, 0};
+    reshape r = {.p = p, .mode = EXCLUDE};
     oc_elem excluded = {.start = zero, .value = zero + 2, .end = zero + 3, .type = OC_BOOL};
     oc_str name;
     if (!oc_stage_string(p, e, &name))

@@ -89,9 +89,8 @@ static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_no
     if (constant)
         return target->kind == OC_PLAIN ? &oc_plain_node : target;
     /* No node with constants in it is kept: a later stage would take them for its own. */
-    return node->constants && (target->kind == OC_ABOVE || target->kind == OC_PLAIN)
-               ? store_fields(p, node, target, path)
-               : node;
+    bool object = target->kind == OC_ABOVE || target->kind == OC_PLAIN;
+    return node->constants ? store_fields(p, node, object ? target : &oc_plain_node, path) : node;
 }
 
 const oc_node *oc_store(oc_pipeline *p, const oc_results *results, const oc_node *target, const oc_path *path) {
@@ -168,8 +167,9 @@ static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *no
     switch (target->kind) {
     case OC_PLAIN: return node->kind == OC_PLAIN || fail(p, path, target);
     case OC_ABOVE:
-        return node->kind == OC_PLAIN || node->kind == OC_ABOVE ? agree_object(p, target, node, path)
-                                                                : fail(p, path, target);
+        if ((node->kind == OC_PLAIN || node->kind == OC_ABOVE) && !(path && node->maybe_array))
+            return agree_object(p, target, node, path);
+        break;
     case OC_CONFLICT: return oc_fail_conflict(p->scope.a->error, path);
     case OC_ENCRYPTED:
     case OC_ARRAY_OF:

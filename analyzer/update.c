@@ -205,6 +205,12 @@ bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     return true;
 }
 
+static bool is_literal(const oc_elem *e) {
+    oc_elem op;
+    return oc_is_constant(e) || (e->type == OC_DOCUMENT && oc_bson_first(e->value, &op) &&
+                                 oc_str_is(op.name, "$literal") && op.end == e->end - 1);
+}
+
 /* A pipeline that only adds fields, and this one always. */
 static bool pipeline_sets(const oc_elem *pipeline, const char *field) {
     bool sets = false;
@@ -215,7 +221,7 @@ static bool pipeline_sets(const oc_elem *pipeline, const char *field) {
             !(oc_str_is(stage.name, "$set") || oc_str_is(stage.name, "$addFields")))
             return false;
         if (oc_bson_find(stage.value, field, &value))
-            sets = oc_is_constant(&value); /* a computed one may be missing in the end */
+            sets = is_literal(&value); /* a computed one may be missing in the end */
     }
     return sets;
 }

@@ -119,8 +119,14 @@ const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *f
     return derive_over(base, fields, count, true, lookup);
 }
 
+const oc_node *oc_derive_maybe_array(const oc_node *node, oc_lookup *lookup) {
+    oc_node copy = *node;
+    copy.maybe_array = true;
+    return node->kind != OC_ABOVE || node->maybe_array ? node : keep(copy, lookup);
+}
+
 bool oc_may_be_array(const oc_node *node) {
-    if (node->kind == OC_ABOVE)
+    if (node->kind == OC_ABOVE || node->maybe_array)
         return node->maybe_array;
     while (node->base)
         node = node->base;
@@ -191,9 +197,10 @@ static oc_derived set(const oc_node *root, bool is_document, oc_str path, const 
 static oc_derived set_in_element(const oc_node *array, oc_str path, const oc_node *value, oc_lookup *lookup,
                                  const oc_node **out) {
     oc_derived derived = set(array->element, true, path, value, lookup, out);
-    if (derived == OC_DERIVED)
-        *out = oc_derive_array(*out, array->looked_up, lookup);
-    return *out ? derived : OC_DERIVE_FAILED;
+    if (derived != OC_DERIVED)
+        return derived;
+    *out = oc_derive_array(*out, array->looked_up, lookup);
+    return *out ? OC_DERIVED : OC_DERIVE_FAILED;
 }
 
 static oc_derived set(const oc_node *root, bool is_document, oc_str path, const oc_node *value, oc_lookup *lookup,

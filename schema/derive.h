@@ -20,6 +20,8 @@ const oc_node *oc_derive_document(const oc_name_entry *fields, size_t count, con
 const oc_node *oc_derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup);
 /* The same where the value may be an array at run time, in whose elements the fields are set then. */
 const oc_node *oc_derive_over_values(const oc_node *base, const oc_name_entry *fields, size_t count, oc_lookup *lookup);
+/* The same node, as a value that may be an array of such at run time. */
+const oc_node *oc_derive_maybe_array(const oc_node *node, oc_lookup *lookup);
 /* Whether the value of a field, OC_PLAIN or OC_ABOVE, may be an array at run time: plain ones may, unless a stage has
  * built them as objects. */
 bool oc_may_be_array(const oc_node *node);

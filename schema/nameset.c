@@ -63,6 +63,10 @@ static bool grow(oc_nameset *set, oc_arena *arena) {
     return true;
 }
 
+bool oc_nameset_has(const oc_nameset *set, oc_str name) {
+    return is_among_few(set, name) || (set->slots && find_slot(set->slots, set->mask, name)->s);
+}
+
 oc_nameset_result oc_nameset_add(oc_nameset *set, oc_arena *arena, oc_str name) {
     if (is_among_few(set, name))
         return OC_NAME_PRESENT;

@@ -45,5 +45,6 @@ typedef struct oc_nameset {
 
 typedef enum oc_nameset_result { OC_NAME_ADDED, OC_NAME_PRESENT, OC_NAME_NO_MEMORY } oc_nameset_result;
 oc_nameset_result oc_nameset_add(oc_nameset *set, oc_arena *arena, oc_str name);
+bool oc_nameset_has(const oc_nameset *set, oc_str name);
 
 #endif

@@ -83,7 +83,7 @@ struct oc_node {
     unsigned depth;   /* of alternatives and arrays in one another that a look-up here goes through */
     bool constants;   /* an object of the expression that is evaluated now, with constants in it */
     bool looked_up;   /* OC_ARRAY_OF: made by $lookup */
-    bool maybe_array; /* OC_ABOVE, in pipelines: a field was set below a plain one, in each element if that is an array
+    bool maybe_array; /* in pipelines: a field was set below a plain one, in each element if that is an array
                        */
 };
 

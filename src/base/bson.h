@@ -126,6 +126,10 @@ static inline size_t oc_bson_value_size(uint8_t type, const uint8_t *v, size_t a
         size_t n = oc_u32(v);
         return n >= 1 && n <= avail - 4 && v[4 + n - 1] == 0 ? 4 + n : SIZE_MAX;
     }
+    if ((type == OC_DOCUMENT || type == OC_ARRAY) && avail >= 5) {
+        size_t n = oc_u32(v);
+        return n >= 5 && n <= avail && v[n - 1] == 0 ? n : SIZE_MAX;
+    }
     return oc_bson_value_size_slow(type, v, avail);
 }
 
@@ -191,9 +195,10 @@ static inline bool oc_str_is(oc_str s, const char *literal) {
 
 /* Their order, as bsearch over a table of names wants it. */
 static inline int oc_str_compare(oc_str s, const char *literal) {
-    size_t n = strlen(literal);
-    int order = memcmp(s.s, literal, s.n < n ? s.n : n);
-    return order ? order : (s.n > n) - (s.n < n);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.s[i] != literal[i]) /* or the literal has ended */
+            return (uint8_t)s.s[i] - (uint8_t)literal[i];
+    return literal[s.n] ? -1 : 0;
 }
 
 static inline bool oc_str_eq(oc_str a, oc_str b) {

@@ -206,6 +206,8 @@ static bool write_edit(writer *w, oc_edit *e) {
         return false;
     w->last = e;
     close_until(w, e->at);
+    if (w->open && w->open->sealed)
+        return false;
     copy_until(w, e->at);
     e->out = (uint32_t)w->out->len;
     if (e->head_len)

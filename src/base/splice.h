@@ -29,6 +29,7 @@ typedef struct oc_edit {
     const uint8_t *head;
     int32_t length_at; /* offset of the length prefix in head, -1: none */
     uint8_t nuls;
+    bool sealed;          /* the bytes from at to end are a value: no edit may lie in it */
     uint32_t out;         /* the writer's: where head went */
     struct oc_edit *open; /* the writer's: the range around this one */
 } oc_edit;
