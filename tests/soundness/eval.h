@@ -25,6 +25,8 @@ const value *eval_with(eval *e, const value *doc, const char *path, const value 
 const value *eval_path(eval *e, const value *v, const char *path);
 const char *eval_head(eval *e, const char *path, const char **rest);
 
+/* {$gt: …}, and not a value such as {$ref: …}. */
+bool eval_is_operators(const value *v);
 bool eval_matches(eval *e, const value *filter, const value *doc);
 bool eval_truth(const value *v);
 /* NULL: missing. */

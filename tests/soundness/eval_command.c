@@ -40,8 +40,7 @@ static bool flag(const value *of, const char *name) {
 /* What the equalities of a filter say of a new document. */
 static const value *from_equalities(eval *e, const value *q, const value *doc) {
     for (const value *m = q ? q->first : NULL; m; m = m->next) {
-        bool operators = m->type == T_DOC && m->first && m->first->name[0] == '$';
-        const value *v = operators ? value_get(m, "$eq") : m;
+        const value *v = eval_is_operators(m) ? value_get(m, "$eq") : m;
         for (const value *part = strcmp(m->name, "$and") == 0 ? m->first : NULL; part; part = part->next)
             doc = from_equalities(e, part, doc);
         if (m->name[0] != '$' && v && v->type != T_REGEX)

@@ -245,10 +245,14 @@ static bool tree(eval *e, const value *m, const value *doc) {
     return true;
 }
 
+bool eval_is_operators(const value *v) {
+    return v->type == T_DOC && v->first && v->first->name[0] == '$' && strcmp(v->first->name, "$ref") != 0;
+}
+
 static bool predicate(eval *e, const value *m, const value *doc) {
     if (m->name[0] == '$')
         return tree(e, m, doc);
-    if (m->type == T_DOC && m->first && m->first->name[0] == '$')
+    if (eval_is_operators(m))
         return operators(e, m, doc, m->name);
     return any_at(e, doc, m->name, m, m->type == T_REGEX ? matches_regex : equals, true);
 }
