@@ -59,7 +59,7 @@ bool oc_compare_results(const oc_scope *s, const oc_results *results, const char
         return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, encrypted->path}, op,
                        "return $$KEEP or $$PRUNE only",
                        "An encrypted field cannot be compared where $$DESCEND may be the result");
-    if (encrypted && results->count == 1)
+    if (encrypted && results->count == 1 && encrypted->node->meta->algorithm == OC_DETERMINISTIC)
         return true; /* there is nothing to compare it with */
     for (size_t i = 0; i < results->count; i++) {
         const oc_result *r = &results->items[i];
