@@ -303,15 +303,14 @@ static bool is_constant(const value *v) {
 
 static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
     const node *made = &absent_node;
-    bool below = false, holds = false;
+    bool below = false;
     if ((!o->first && !j->in_group) || (j->stored_in && is_constant(o)))
         return literal(j, o, r);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
-        holds |= node_holds(j->p, child);
         made = node_set(j->p, made, it.o->name, child, &below);
     }
-    return holds ? one_outcome(j, (outcome){.kind = FIELD, .node = made}) : computed(j);
+    return made->kind == N_OBJECT ? one_outcome(j, (outcome){.kind = FIELD, .node = made}) : computed(j);
 }
 
 static const outcome *array(judge *j, const value *o, const value *r, const node *at) {
