@@ -435,7 +435,7 @@ static value *any_stage(gen *g, unsigned depth) {
 
 value *gen_pipeline(gen *g, unsigned depth) {
     value *pipeline = value_array(g->p);
-    if (gen_percent(g, 50))
+    if (gen_percent(g, 65))
         value_push(g->p, pipeline, stage(g, "$match", gen_filter(g, 2)));
     for (unsigned n = depth > 1 ? gen_below(g, 4) : 1; n > 0; n--)
         value_push(g->p, pipeline, any_stage(g, depth));

@@ -110,7 +110,8 @@ static void one_pair(run *r, const world *w) {
     gen g = {.r = &r->rng, .p = &r->bench.pool, .w = w};
     command_kind kind = r->only >= 0 ? (command_kind)r->only : (command_kind)rng_below(&r->rng, COMMANDS);
     const value *command = gen_command(&g, kind);
-    bool mutated = rng_percent(&r->rng, r->mutated);
+    /* Of commands that the server refuses anyway the judge has no opinion, so sabotage of them proves nothing. */
+    bool mutated = !r->bench.sabotage && rng_percent(&r->rng, r->mutated);
     if (mutated)
         command = mutate(&g, command);
     uint64_t seed = rng_next(&r->rng);
