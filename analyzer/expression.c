@@ -123,9 +123,9 @@ static bool fail_step(const oc_scope *s, const oc_node *node, oc_str path, const
                    oc_name(prefix).text);
 }
 
-/* One component; *array tells whether the path went through an array. */
-static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str path, oc_str name, bool *array) {
-    for (; node->kind == OC_ARRAY_OF; *array = true)
+/* One component; *arrays counts those that the path went through. */
+static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str path, oc_str name, unsigned *arrays) {
+    for (; node->kind == OC_ARRAY_OF; ++*arrays)
         node = node->element;
     if (node->kind == OC_PLAIN || node->kind == OC_ABOVE)
         return oc_node_child_of_set(node, name, &s->a->lookup);
@@ -134,25 +134,28 @@ static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str p
 }
 
 /* A path into an array gives an array, if an empty one, so there what is absent in its elements is not absent. */
-static const oc_node *followed(const oc_scope *s, const oc_node *node, bool array, bool maybe_array) {
+static const oc_node *followed(const oc_scope *s, const oc_node *node, unsigned arrays, bool maybe_array) {
     if (is_literal(node))
         return &oc_plain_node; /* what an earlier stage wrote is out of reach */
-    if (node == &oc_absent_node && (array || maybe_array))
+    if (node == &oc_absent_node && (arrays || maybe_array))
         return &oc_plain_node;
-    if (array)
-        return oc_derive_array(node, false, &s->a->lookup);
+    for (unsigned i = 0; node && i < arrays; i++)
+        node = oc_derive_array(node, false, &s->a->lookup);
+    if (!node || arrays)
+        return node;
     return maybe_array ? oc_derive_maybe_array(node, &s->a->lookup) : node;
 }
 
 const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
     const char *end = path.s + path.n;
-    bool array = false, maybe_array = false;
+    unsigned arrays = 0;
+    bool maybe_array = false;
     for (const char *at = path.s;;) {
         const char *dot = memchr(at, '.', (size_t)(end - at));
         const char *stop = dot ? dot : end;
         if (at > path.s && node->kind != OC_ARRAY_OF)
             maybe_array = maybe_array || oc_may_be_array(node);
-        node = take_step(s, node, path, (oc_str){at, (size_t)(stop - at)}, &array);
+        node = take_step(s, node, path, (oc_str){at, (size_t)(stop - at)}, &arrays);
         if (!node || (node->kind == OC_PLAIN && !node->children.count) || !dot)
             break;
         at = dot + 1;
@@ -163,7 +166,7 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
         fail_step(s, node, path, end);
         return NULL;
     }
-    return followed(s, node, array, maybe_array);
+    return followed(s, node, arrays, maybe_array);
 }
 
 /* In $redact with $$DESCEND, a field path is evaluated at every level. */

@@ -218,8 +218,9 @@ static bool no_operand(const oc_scope *s, const oc_elem *e) {
 static const oc_node *accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *e, unsigned place) {
     const oc_accumulator *row = oc_accumulator_find(e->name);
     if (!row || !(row->places & place)) {
-        oc_fail(s->a->error, OC_EXPRESSION_UNKNOWN, NULL, oc_name(e->name).text, NULL, "Unrecognized expression '%s'",
-                oc_name(e->name).text);
+        oc_fail(s->a->error, OC_EXPRESSION_UNKNOWN, NULL, oc_name(e->name).text,
+                "only documented accumulators can be analysed while a schema of the request encrypts something",
+                "Unrecognized expression '%s'", oc_name(e->name).text);
         return NULL;
     }
     if (row->operand == OC_OPERAND_NAMED)

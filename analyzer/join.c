@@ -201,7 +201,9 @@ bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!read_collection(p, &parts[GRAPH_FROM], &ns))
         return false;
     if (!oc_str_eq(ns, p->ns))
-        return oc_fail_stage(p, NULL, NULL, "can search the collection itself only, where a schema encrypts something");
+        return oc_fail_stage(p, NULL,
+                             "search the collection itself, or use a client that does not encrypt automatically",
+                             "can search the collection itself only, where a schema encrypts something");
     if (!connect(p, inner, parts))
         return false;
     oc_scope collection = p->scope;
@@ -293,7 +295,9 @@ static bool check_selects(const oc_pipeline *p, const oc_elem *pipeline) {
             selects = selects ||
                       (e.type == OC_DOCUMENT && oc_bson_first(e.value, &stage) && oc_str_is(stage.name, selecting[i]));
         if (!selects)
-            return oc_fail_stage(p, NULL, NULL, "can take pipelines only that select and order documents");
+            return oc_fail_stage(p, NULL,
+                                 "use $match, $sort, $limit and $skip, and reshape the result after the fusion",
+                                 "can take pipelines only that select and order documents");
     }
     return true;
 }

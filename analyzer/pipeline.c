@@ -173,7 +173,8 @@ static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
     if (!check_place(p, row))
         return false;
     if (p->stored && !row->in_update)
-        return oc_fail_stage(p, NULL, NULL, "is not allowed within an update");
+        return oc_fail_stage(p, NULL, "use $set, $unset, $project, $replaceRoot or $replaceWith",
+                             "is not allowed within an update");
     return row->analyze(p, frame, &stage);
 }
 

@@ -86,6 +86,9 @@ static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
         return false;
     if (at.position == OC_AT_ARRAY && at.node->kind == OC_ARRAY_OF && !at.in_array)
         return oc_stage_set(p, path, at.node->element);
+    /* Fields that a stage set below a plain one: it is an array of such objects, or one that stays. */
+    if (at.position == OC_AT_ABOVE && at.node->maybe_array)
+        return true;
     return oc_stage_plain_path(p, path);
 }
 
@@ -263,7 +266,7 @@ static bool change_stream(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
                           parts))
         return false;
     if (parts[6].start)
-        return oc_fail_stage(p, NULL, NULL, "can watch the collection only");
+        return oc_fail_stage(p, NULL, "leave allChangesForCluster out", "can watch the collection only");
     const oc_node *id = oc_node_child(p->scope.tree, (oc_str){"_id", 3}, lookup);
     const oc_node *unknown = oc_derive_unknown(p->scope.place, lookup);
     if (!id || !unknown)
