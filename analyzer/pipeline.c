@@ -162,7 +162,7 @@ static bool check_place(const oc_pipeline *p, const oc_stage *row) {
 /* ---- running them ---- */
 
 static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
-    const oc_stage *row;
+    const oc_stage *row = NULL;
     oc_elem stage;
     oc_frame *frame = oc_inner_frame(p->scope.a, list, e);
     if (!frame)
@@ -237,7 +237,7 @@ bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
 static bool refer(oc_pipeline *p, const oc_elem *pipeline) {
     oc_iter it = oc_elem_iter(pipeline);
     oc_elem e, stage;
-    const oc_stage *row;
+    const oc_stage *row = NULL;
     if (pipeline->type != OC_ARRAY || p->depth > DEEPEST_PIPELINE)
         return fail_shape(p->scope.a, "A pipeline must be an array, and not be nested too deep");
     while (oc_next(&it, &e)) {
