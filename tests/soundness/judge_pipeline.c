@@ -463,7 +463,7 @@ static const node *graph_lookup(judge *j, const value *o, const value *r, const 
             judge_filter(j, it.o, it.r, other, false);
         else
             judge_same(j, it.o, it.r);
-    if (start->kind != N_ENCRYPTED && !node_usable(start))
+    if (start->kind != N_ENCRYPTED && !node_usable(start) && node_holds(j->p, start))
         judge_refuse(j, "$graphLookup starts with something that is not one value");
     check_join(j, joined_spot(j, other, from), target);
     check_join(j, start, target);
