@@ -34,6 +34,7 @@ typedef struct oc_analysis {
     oc_namespace *namespaces;
     oc_name_table namespace_table; /* name → root; empty where jsonSchema names just one */
     bool encrypts;                 /* any schema of the request encrypts something */
+    bool qe;                       /* and that is Queryable Encryption: then nothing else in the request encrypts */
     bool collation;                /* a collation other than simple is in force for what is analysed now */
     uint64_t marks;                /* placeholders so far */
     oc_resolved resolved[4];       /* the latest ones, by turns */

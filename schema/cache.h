@@ -6,7 +6,7 @@
 
 #include "tree.h"
 
-typedef enum oc_schema_kind { OC_CSFLE_LOCAL, OC_CSFLE_REMOTE } oc_schema_kind;
+typedef enum oc_schema_kind { OC_CSFLE_LOCAL, OC_CSFLE_REMOTE, OC_ENCRYPTED_FIELDS } oc_schema_kind;
 
 typedef struct oc_cache oc_cache;
 

@@ -17,7 +17,8 @@ static bool pointers_equal(const oc_pointer *a, const oc_pointer *b) {
 bool oc_meta_equal(const oc_meta *a, const oc_meta *b) {
     if (a == b)
         return true;
-    if (a->algorithm != b->algorithm || a->types != b->types || !pointers_equal(&a->pointer, &b->pointer))
+    if (a->qe || b->qe || a->algorithm != b->algorithm || a->types != b->types ||
+        !pointers_equal(&a->pointer, &b->pointer))
         return false;
     return oc_meta_is_pointer(a) || memcmp(a->key_id, b->key_id, sizeof a->key_id) == 0;
 }

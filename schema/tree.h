@@ -16,9 +16,34 @@
 /* The values stand in placeholders. */
 typedef enum oc_algorithm { OC_DETERMINISTIC = 1, OC_RANDOM = 2 } oc_algorithm;
 
-/* How a field is encrypted. */
+/* How a field of Queryable Encryption is indexed. The values stand in placeholders. */
+typedef enum oc_qe_index { OC_QE_UNINDEXED = 1, OC_QE_EQUALITY = 2, OC_QE_RANGE = 3, OC_QE_TEXT = 4 } oc_qe_index;
+
+/* An index of strings by their beginnings, ends, or parts. */
+typedef struct oc_qe_text {
+    int32_t longest; /* strMaxLength; substring only */
+    int32_t ub, lb;  /* the longest and the shortest query, in code points; ub == 0: there is no such index */
+} oc_qe_text;
+
+/* What Queryable Encryption knows of a field beyond type and key. */
+typedef struct oc_qe {
+    oc_qe_index index;
+    int64_t contention; /* 0 for unindexed */
+    int64_t sparsity;   /* range */
+    oc_elem min, max;   /* range: of the field's type, always there; the bytes live in the tree's arena */
+    int32_t precision;  /* -1: not set */
+    int32_t trim;       /* trimFactor as the schema sets it; -1: not set */
+    int32_t find_trim;  /* what a comparison carries; -1: nothing */
+    bool fold_case, fold_diacritics;
+    oc_qe_text prefix, suffix, substring;
+    oc_str path; /* dotted */
+} oc_qe;
+
+/* How a field is encrypted. Fields of Queryable Encryption are OC_RANDOM: whatever compares ciphertext refuses them by
+ * that. */
 typedef struct oc_meta {
     oc_algorithm algorithm;
+    const oc_qe *qe;    /* NULL: a CSFLE field */
     uint32_t types;     /* declared types, a bit per BSON type (OC_TYPE_BIT); 0: any */
     oc_pointer pointer; /* the key's name is in the document; pointer.count == 0: key_id counts */
     uint8_t key_id[16];

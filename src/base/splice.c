@@ -45,7 +45,7 @@ static void append(oc_splice *s, oc_edit edit) {
     if (edit.at < s->last_at || (edit.at == s->last_at && s->count > 1))
         s->unsorted = true;
     s->last_at = edit.at;
-    s->added += edit.head_len + edit.nuls;
+    s->added += (size_t)edit.head_len + edit.tail_len + edit.nuls;
 }
 
 /* Outer documents are recorded first, and before anything inside them: a walk in document order stays sorted. */
@@ -182,6 +182,9 @@ static void close_until(writer *w, size_t at) {
     while (w->open && w->open->end <= at) {
         oc_edit *e = w->open;
         copy_until(w, e->end);
+        if (e->tail_len)
+            memcpy(w->out->data + w->out->len, e->tail, e->tail_len);
+        w->out->len += e->tail_len;
         memset(w->out->data + w->out->len, 0, e->nuls);
         w->out->len += e->nuls;
         if (e->length_at >= 0) {
@@ -214,7 +217,7 @@ static bool write_edit(writer *w, oc_edit *e) {
         memcpy(w->out->data + w->out->len, e->head, e->head_len);
     w->out->len += e->head_len;
     w->at += e->skip;
-    if (e->length_at >= 0 || e->nuls) {
+    if (e->length_at >= 0 || e->nuls || e->tail_len) {
         e->open = w->open;
         w->open = e;
     }

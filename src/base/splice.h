@@ -7,13 +7,13 @@
  * unchanged stretches whole by memcpy, edits in between, the length prefixes of all documents around an edit corrected.
  *
  * One kind of edit serves for everything. At input offset `at`, `skip` bytes are left out and `head` is written
- * instead; when the input has been copied up to `end`, `nuls` zero bytes are written, and if head holds a length prefix
- * (at `length_at`), it is set to what was written from there on:
+ * instead; when the input has been copied up to `end`, `tail` and then `nuls` zero bytes are written, and if head holds
+ * a length prefix (at `length_at`), it is set to what was written from there on:
  *
  *     input    | 02 "ssn\0" | value |            {ssn: "x"}
  *               at           at+skip  end
  *     output   | 05 "ssn\0" len 06 00 len {a, ki, 02 "v\0" | value | 00 |
- *               head                                                 nuls
+ *               head                                                 tail, nuls
  *
  * Edits at one offset: those that skip nothing come first, then the order of recording. So an outer wrap is recorded
  * before an inner one, and both may be recorded after the edit of the element that they wrap. Edits nest: a range
@@ -26,7 +26,8 @@
 typedef struct oc_edit {
     uint32_t at, skip, end;
     uint32_t head_len;
-    const uint8_t *head;
+    const uint8_t *head, *tail;
+    uint32_t tail_len;
     int32_t length_at; /* offset of the length prefix in head, -1: none */
     uint8_t nuls;
     bool sealed;          /* the bytes from at to end are a value: no edit may lie in it */
@@ -51,7 +52,7 @@ typedef struct oc_splice {
     size_t len;
     oc_edit_chunk *first, *last;
     size_t count;
-    size_t added; /* bytes that heads and nuls add: the output is at most len + added long */
+    size_t added; /* bytes that heads, tails and nuls add: the output is at most len + added long */
     uint32_t last_at;
     bool unsorted;
     bool failed; /* memory was exhausted; asked once, before writing */
@@ -65,7 +66,7 @@ typedef struct oc_out {
 
 void oc_splice_start(oc_splice *s, oc_arena *arena, const uint8_t *base, size_t len);
 
-/* Records an edit inside `frame`. `head` must stay valid until the output is written. */
+/* Records an edit inside `frame`. `head` and `tail` must stay valid until the output is written. */
 void oc_splice_edit(oc_splice *s, oc_frame *frame, oc_edit edit);
 /* Leaves an element out. */
 void oc_splice_drop(oc_splice *s, oc_frame *frame, const oc_elem *e);
