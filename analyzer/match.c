@@ -97,6 +97,7 @@ static const oc_match_tree_operator *find_tree_operator(oc_str name) {
 typedef struct stored_filter {
     const char *clause;
     const uint8_t *doc, *schema;
+    bool plain; /* not even $exists may name an encrypted field */
 } stored_filter;
 
 /* Where in a filter we are. */
@@ -288,6 +289,12 @@ static oc_match_action action_at(const oc_answer *at, const oc_match_operator *r
     return REFUSE;
 }
 
+static bool is_kept_comparison(const predicate *p, oc_match_action action) {
+    if (!p->f->stored || p->at.position != OC_AT_ENCRYPTED)
+        return false;
+    return p->f->stored->plain || (action != OC_MATCH_PASS && action != OC_MATCH_NOT);
+}
+
 static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     const oc_match_operator *row = find_operator(operand->name);
     if (!row)
@@ -295,7 +302,7 @@ static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     oc_match_action action = action_at(&p->at, row);
     if (p->at.position == OC_AT_BELOW)
         return fail_below(p, row->name);
-    if (p->f->stored && p->at.position == OC_AT_ENCRYPTED && action != OC_MATCH_PASS && action != OC_MATCH_NOT)
+    if (is_kept_comparison(p, action))
         return fail_stored(p, row->name);
     switch (action) {
     case OC_MATCH_REFUSE: return fail_refused(p, row->name);
@@ -446,15 +453,23 @@ bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     return mark_filter(s, &(oc_frame){.up = frame, .doc = e->value}, false);
 }
 
-bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {
+static bool check_kept(oc_analysis *a, const oc_elem *e, stored_filter *kept) {
     if (oc_is_absent(e))
         return true;
     if (e->type != OC_DOCUMENT)
         return oc_fail_type(a, e, OC_DOCUMENT);
-    stored_filter kept = {clause, e->value, schema};
-    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = clause};
-    filter f = {.a = a, .root = a->root, .scope = &scope, .stored = &kept};
+    kept->doc = e->value;
+    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = kept->clause};
+    filter f = {.a = a, .root = a->root, .scope = &scope, .stored = kept};
     return filter_document(&f, &(oc_frame){.doc = e->value});
+}
+
+bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {
+    return check_kept(a, e, &(stored_filter){.clause = clause, .schema = schema});
+}
+
+bool oc_plain_filter(oc_analysis *a, const oc_elem *e, const char *clause) {
+    return check_kept(a, e, &(stored_filter){.clause = clause, .plain = true});
 }
 
 static bool fixes_value(const oc_elem *e) {

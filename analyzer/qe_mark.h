@@ -5,8 +5,8 @@
  *
  *     {t: 1 stored or 2 compared, a: <index>, ki, ku: <the field's key>, v: …, cm: <contention>, s: <sparsity, range>}
  *
- * (facts.md 3.3 to 3.6). Users may mix automatic and explicit encryption: a value that is already a payload of the right
- * kind passes as it is. */
+ * (facts.md 3.3 to 3.6). Users may mix automatic and explicit encryption: a value that is already a payload of the
+ * right kind passes as it is. */
 
 #include "mark.h"
 
