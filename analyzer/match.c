@@ -4,6 +4,7 @@
 
 #include "document.h"
 #include "fields.h"
+#include "kept_schema.h"
 #include "normal_form.h"
 
 /* ---- tables ---- */
@@ -155,7 +156,7 @@ static bool fail_stored(predicate *p, const char *op) {
 
 static bool fail_refused(predicate *p, const char *op) {
     char path[256] = "";
-    if (p->f->stored)
+    if (p->f->stored && !p->f->a->qe)
         return fail_stored(p, op);
     oc_path_append(path, sizeof path, &p->path);
     if (p->at.position == OC_AT_UNKNOWN)
@@ -295,15 +296,9 @@ static bool is_kept_comparison(const predicate *p, oc_match_action action) {
     return p->f->stored->plain || (action != OC_MATCH_PASS && action != OC_MATCH_NOT);
 }
 
-static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
-    const oc_match_operator *row = find_operator(operand->name);
-    if (!row)
-        return fail_unknown(p->f, operand->name);
-    oc_match_action action = action_at(&p->at, row);
-    if (p->at.position == OC_AT_BELOW)
-        return fail_below(p, row->name);
-    if (is_kept_comparison(p, action))
-        return fail_stored(p, row->name);
+/* Beside encryptedFields, the errors of an ordinary filter come first: they say more. */
+static bool act(predicate *p, oc_frame *frame, const oc_elem *operand, const oc_match_operator *row,
+                oc_match_action action) {
     switch (action) {
     case OC_MATCH_REFUSE: return fail_refused(p, row->name);
     case OC_MATCH_PASS: return true;
@@ -316,6 +311,19 @@ static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     case OC_MATCH_ALL: return match_all(p, operand);
     }
     return false;
+}
+
+static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
+    const oc_match_operator *row = find_operator(operand->name);
+    if (!row)
+        return fail_unknown(p->f, operand->name);
+    oc_match_action action = action_at(&p->at, row);
+    if (p->at.position == OC_AT_BELOW)
+        return fail_below(p, row->name);
+    bool kept = is_kept_comparison(p, action);
+    if (kept && !p->f->a->qe)
+        return fail_stored(p, row->name);
+    return act(p, frame, operand, row, action) && (!kept || fail_stored(p, row->name));
 }
 
 static bool predicate_operators(predicate *p, oc_frame *frame) {
@@ -342,11 +350,12 @@ static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
     case OC_AT_ENCRYPTED:
     case OC_AT_ABOVE: break;
     }
-    if (p->f->stored && p->at.position == OC_AT_ENCRYPTED)
+    bool kept = p->f->stored && p->at.position == OC_AT_ENCRYPTED;
+    if (kept && !p->f->a->qe)
         return fail_stored(p, "$eq");
     if (e->type == OC_REGEX)
         return p->at.position == OC_AT_ABOVE || fail_refused(p, "$regex");
-    return compare_value(p, frame, e, "$eq", true, false);
+    return compare_value(p, frame, e, "$eq", true, false) && (!kept || fail_stored(p, "$eq"));
 }
 
 static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
@@ -389,6 +398,8 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
     const oc_match_tree_operator *row = find_tree_operator(e->name);
     if (!row)
         return fail_unknown(f, e->name);
+    if (f->stored && f->a->qe && !f->stored->plain && strcmp(row->name, "$jsonSchema") == 0)
+        return oc_kept_schema(f->a, e, f->stored->clause);
     if (f->stored && f->stored->schema && strcmp(row->name, "$jsonSchema") == 0)
         return stored_schema(f, frame, e);
     switch (row->action) {
