@@ -280,11 +280,12 @@ static bool default_collation(oc_analysis *a, const oc_elem *e) {
     if (!oc_collation(a, e, &not_simple))
         return false;
     return !not_simple || !may_hold_strings(&compared, a->root) ||
-           oc_fail(
-               a->error, OC_COLLATION, NULL, "collation",
-               "leave the collation out and give it with each query on plain fields",
-               "A collection with encrypted strings that can be compared cannot have a default collation other than "
-               "simple");
+           oc_fail(a->error, OC_COLLATION, NULL, "collation",
+                   "leave the collation out and give it with each query on plain fields",
+                   a->qe ? "A collection with equality indexes of encrypted strings cannot have a default collation "
+                           "other than simple"
+                         : "A collection with deterministically encrypted strings cannot have a default collation "
+                           "other than simple");
 }
 
 static bool no_encrypted_fields(oc_analysis *a, const oc_elem *e) {
