@@ -43,7 +43,7 @@ static const oc_field insert_fields[] = {
 static const oc_field update_fields[] = {
     {"update", OC_SLOT_NONE},         {"filter", OC_SLOT_FILTER},     {"updateMods", OC_SLOT_UPDATE},
     {"collation", OC_SLOT_COLLATION}, {"upsert", OC_SLOT_UPSERT},     {"upsertSupplied", OC_SLOT_UPSERT_SUPPLIED},
-    {"sort", OC_SLOT_SORT},           {"constants", OC_SLOT_LET},     {"multi", OC_SLOT_NONE},
+    {"sort", OC_SLOT_SORT},           {"constants", OC_SLOT_LET},     {"multi", OC_SLOT_MULTI},
     {"hint", OC_SLOT_NONE},           {"arrayFilters", OC_SLOT_NONE}, /* range over array elements, which hold nothing
                                                                          encrypted */
     {"sampleId", OC_SLOT_NONE},       {NULL, OC_SLOT_NONE},
@@ -131,6 +131,32 @@ static bool analyze_operation(oc_analysis *a, oc_frame *frame, const collections
     return op->analyze(a, frame, op->rows, label);
 }
 
+/* ---- Queryable Encryption ---- */
+
+static bool encrypts(const collections *c) {
+    for (size_t i = 0; i < c->count; i++)
+        if (c->roots[i]->kind != OC_PLAIN)
+            return true;
+    return false;
+}
+
+/* What the server takes: inserts, or one operation of another kind, on one collection. */
+static bool check_limits(oc_analysis *a, const oc_elem *list, const collections *c) {
+    oc_iter it = oc_bson_iter(list->value);
+    oc_elem e, first;
+    size_t count = 0, inserts = 0;
+    if (c->count > 1)
+        return oc_fail(a->error, OC_BULK_OPERATION, NULL, "nsInfo", "send a bulkWrite for each collection",
+                       "bulkWrite with Queryable Encryption must name one namespace only");
+    for (; oc_next(&it, &e); count++)
+        inserts += e.type == OC_DOCUMENT && oc_bson_first(e.value, &first) && oc_str_is(first.name, "insert");
+    return count <= 1 || inserts == count ||
+           oc_fail(a->error, OC_BULK_OPERATION, NULL, "bulkWrite", "send each update and each delete by itself",
+                   "Only insert is supported in BulkWrite with multiple operations and Queryable Encryption");
+}
+
+/* ---- the command ---- */
+
 bool oc_analyze_bulk_write(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     const oc_elem *list = oc_field_get(fields, OC_SLOT_STATEMENTS);
     collections c = {0};
@@ -139,6 +165,8 @@ bool oc_analyze_bulk_write(oc_analysis *a, oc_frame *frame, const oc_fields *fie
     if (list->type != OC_ARRAY)
         return oc_fail_type(a, list, OC_ARRAY);
     if (!find_collections(a, oc_field_get(fields, OC_SLOT_NAMESPACES), &c))
+        return false;
+    if (a->qe && encrypts(&c) && !check_limits(a, list, &c))
         return false;
     oc_frame array = {.up = frame, .doc = list->value};
     oc_iter it = oc_bson_iter(list->value);

@@ -15,7 +15,7 @@ static const oc_field update_statement[] = {
     {"upsert", OC_SLOT_UPSERT},
     {"sort", OC_SLOT_SORT},
     {"c", OC_SLOT_LET},
-    {"multi", OC_SLOT_NONE},
+    {"multi", OC_SLOT_MULTI},
     {"hint", OC_SLOT_NONE},
     {"arrayFilters", OC_SLOT_NONE}, /* range over array elements, which hold nothing encrypted */
     {"upsertSupplied", OC_SLOT_UPSERT_SUPPLIED},
@@ -99,11 +99,18 @@ static bool require(oc_analysis *a, const oc_field *rows, const oc_fields *field
     return oc_fail_missing(a, label, rows->name);
 }
 
+/* Each document has an index entry of its own to be replaced, and the client has made just one. */
+static bool check_multi(oc_analysis *a, const oc_elem *multi) {
+    return !a->qe || a->root->kind == OC_PLAIN || !is_true(multi) ||
+           oc_fail(a->error, OC_QE_MULTI_UPDATE, NULL, "multi", "update the documents one by one, with multi: false",
+                   "Multi-document updates are not allowed with Queryable Encryption");
+}
+
 bool oc_update_statement(oc_analysis *a, oc_frame *frame, const oc_field *rows, const char *label) {
     oc_fields fields;
     return oc_fields_collect(a, frame->doc, rows, false, label, &fields) &&
            require(a, rows, &fields, OC_SLOT_FILTER, label) && require(a, rows, &fields, OC_SLOT_UPDATE, label) &&
-           update_part(a, frame, &fields);
+           check_multi(a, oc_field_get(&fields, OC_SLOT_MULTI)) && update_part(a, frame, &fields);
 }
 
 bool oc_delete_statement(oc_analysis *a, oc_frame *frame, const oc_field *rows, const char *label) {
@@ -200,7 +207,18 @@ static bool distinct_key(oc_analysis *a, const oc_elem *key) {
     if (oc_meta_is_pointer(at.node->meta))
         return oc_fail(a->error, OC_DISTINCT_KEY, &path, "distinct", "values have as many keys as there are key names",
                        "The distinct key is not allowed to be marked for encryption with a non-UUID keyId");
+    if (at.node->meta->qe)
+        return oc_fail(a->error, OC_DISTINCT_KEY, &path, "distinct",
+                       "find the documents and compare in the application",
+                       "The distinct key must not be a field of Queryable Encryption");
     return oc_check_comparable(a, at.node->meta, &path, "distinct");
+}
+
+/* The server does not answer `distinct` by the index of encrypted fields. */
+static bool distinct_query(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
+    if (a->qe && !oc_plain_filter(a, oc_field_get(fields, OC_SLOT_FILTER), "the query of distinct"))
+        return false;
+    return filter_part(a, frame, fields, false);
 }
 
 bool oc_analyze_distinct(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
@@ -209,5 +227,5 @@ bool oc_analyze_distinct(oc_analysis *a, oc_frame *frame, const oc_fields *field
         return oc_fail_missing(a, "distinct", "key");
     if (key->type != OC_STRING)
         return oc_fail_type(a, key, OC_STRING);
-    return filter_part(a, frame, fields, false) && distinct_key(a, key);
+    return distinct_query(a, frame, fields) && distinct_key(a, key);
 }

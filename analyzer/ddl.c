@@ -37,6 +37,11 @@ static bool below_hold_strings(search *s, const oc_node *node) {
     return node->rest && may_hold_strings(s, node->rest);
 }
 
+/* Text indexes fold strings themselves, whatever the collation. */
+static bool is_compared(const oc_meta *meta) {
+    return meta->qe ? meta->qe->index == OC_QE_EQUALITY : meta->algorithm == OC_DETERMINISTIC;
+}
+
 /* Whether an encrypted string may stand at or below the node. Where the search is given up, or the schema disagrees
  * with itself, it may. */
 static bool may_hold_strings(search *s, const oc_node *node) {
@@ -46,7 +51,7 @@ static bool may_hold_strings(search *s, const oc_node *node) {
     if (node->kind == OC_PLAIN)
         return false;
     if (node->kind == OC_ENCRYPTED)
-        return !(s->compared && node->meta->algorithm == OC_RANDOM) && oc_meta_may_be(node->meta, STRINGS);
+        return !(s->compared && !is_compared(node->meta)) && oc_meta_may_be(node->meta, STRINGS);
     return below_hold_strings(s, node);
 }
 
@@ -109,6 +114,9 @@ static bool fail_expiry(oc_analysis *a, const oc_path *path) {
 }
 
 static bool encrypted_key(oc_analysis *a, const oc_elem *key, const oc_path *path, const oc_answer *at, bool expires) {
+    if (at->node->meta->qe)
+        return fail_key(a, path, "key", "the server keeps an index of __safeContent__ for all of them",
+                        "An index on a field of Queryable Encryption finds nothing");
     if (at->node->meta->algorithm == OC_RANDOM)
         return fail_key(a, path, "key", "declare the field with the Deterministic algorithm",
                         "An index on a field encrypted with the randomized encryption algorithm finds nothing");
@@ -274,12 +282,14 @@ static bool default_collation(oc_analysis *a, const oc_elem *e) {
     return !not_simple || !may_hold_strings(&compared, a->root) ||
            oc_fail(a->error, OC_COLLATION, NULL, "collation",
                    "leave the collation out and give it with each query on plain fields",
-                   "A collection with deterministically encrypted strings cannot have a default collation other than "
-                   "simple");
+                   a->qe ? "A collection with equality indexes of encrypted strings cannot have a default collation "
+                           "other than simple"
+                         : "A collection with deterministically encrypted strings cannot have a default collation "
+                           "other than simple");
 }
 
 static bool no_encrypted_fields(oc_analysis *a, const oc_elem *e) {
-    return oc_is_absent(e) ||
+    return oc_is_absent(e) || a->qe ||
            oc_fail(a->error, OC_SCHEMA_SOURCE, NULL, "encryptedFields",
                    "encrypt a collection either with jsonSchema or with encryptedFields",
                    "encryptedFields cannot be given where the jsonSchema of the request encrypts something");

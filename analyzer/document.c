@@ -30,17 +30,41 @@ static bool object_above(oc_analysis *a, oc_frame *frame, const oc_elem *e, cons
     return fail_array(a, how->path, how->op);
 }
 
+/* Two encryptions of one value differ, and the server compares an object by its bytes. */
+static bool value(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *child, const oc_marking *how) {
+    if (child->meta->qe && how->use == OC_USE_COMPARED)
+        return oc_fail(a->error, OC_OPERATOR_ABOVE, how->path, how->op,
+                       "compare its fields one by one, by dotted paths",
+                       "Cannot compare with an object that holds a field of Queryable Encryption");
+    return oc_mark(a, frame, e, child->meta, how);
+}
+
 static bool field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *child, const oc_marking *how) {
     switch (child->kind) {
     case OC_PLAIN: return true;
     case OC_CONFLICT: return oc_fail_conflict(a->error, how->path);
-    case OC_ENCRYPTED: return oc_mark(a, frame, e, child->meta, how);
+    case OC_ENCRYPTED: return value(a, frame, e, child, how);
     case OC_ABOVE: return object_above(a, frame, e, child, how);
     case OC_ARRAY_OF:
     case OC_UNKNOWN: break;
     }
     return oc_fail(a->error, OC_OPERATOR_ABOVE, how->path, how->op, "compare its plain fields one by one",
                    "Cannot compare with an object whose fields a stage of the pipeline has made of encrypted ones");
+}
+
+bool oc_is_safe_content(const oc_analysis *a, oc_str name) {
+    return a->qe && a->root->kind != OC_PLAIN && oc_str_is(name, "__safeContent__");
+}
+
+bool oc_fail_safe_content(oc_analysis *a, const oc_path *path, const char *op) {
+    return oc_fail(a->error, OC_QE_SAFE_CONTENT, path, op, "leave it to the client and the server",
+                   "__safeContent__ holds the index of the encrypted fields, and cannot be written");
+}
+
+/* Fields that no command may write, though nothing is encrypted there. */
+static bool may_be_written(oc_analysis *a, const oc_elem *e, const oc_marking *how) {
+    bool top_level = !how->path && how->use == OC_USE_INSERTED;
+    return !top_level || !oc_is_safe_content(a, e->name) || oc_fail_safe_content(a, &(oc_path){NULL, e->name}, how->op);
 }
 
 bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_marking *how) {
@@ -51,8 +75,11 @@ bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_
         const oc_node *child = oc_node_child(node, e.name, &a->lookup);
         if (!child)
             return false;
-        if (child->kind == OC_PLAIN)
+        if (child->kind == OC_PLAIN) {
+            if (a->qe && !may_be_written(a, &e, how))
+                return false;
             continue;
+        }
         oc_path path = {how->path, e.name};
         oc_marking here = *how;
         here.path = &path;

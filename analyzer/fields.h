@@ -18,6 +18,7 @@ typedef enum oc_slot {
     OC_SLOT_STATEMENTS, /* documents, updates, deletes, ops, indexes */
     OC_SLOT_UPSERT,
     OC_SLOT_UPSERT_SUPPLIED,
+    OC_SLOT_MULTI,
     OC_SLOT_KEY,
     OC_SLOT_LET,
     OC_SLOT_VERBOSITY,

@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 
+#include "put.h"
+#include "qe_mark.h"
 #include "text.h"
 
 #define STRINGS (OC_TYPE_BIT(OC_STRING) | OC_TYPE_BIT(OC_SYMBOL))
@@ -32,7 +34,7 @@ static void list_types(char *buf, size_t cap, uint32_t types) {
     }
 }
 
-static bool check_type(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+bool oc_check_type(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
     const char *type = oc_type_name(e->type);
     if (never_encrypted(e->type))
         return oc_fail(a->error, OC_VALUE_TYPE, how->path, how->op, "leave the field out instead",
@@ -54,14 +56,8 @@ static bool check_type(oc_analysis *a, const oc_elem *e, const oc_meta *meta, co
     return true;
 }
 
-static bool check_compared(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+bool oc_check_operand(oc_analysis *a, const oc_elem *e, const oc_marking *how) {
     char path[256] = "";
-    if (meta->algorithm == OC_RANDOM)
-        return oc_fail(a->error, OC_RANDOM_COMPARED, how->path, how->op, make_deterministic,
-                       "Cannot query on fields encrypted with the randomized encryption algorithm");
-    if (oc_meta_is_pointer(meta))
-        return oc_fail(a->error, OC_POINTER_KEY, how->path, how->op, "give the key's UUID in the schema",
-                       "A non-static (JSONPointer) keyId is not supported.");
     oc_path_append(path, sizeof path, how->path);
     if (e->type == OC_NULL)
         return oc_fail(a->error, OC_NULL_COMPARED, how->path, how->op, null_hint,
@@ -77,11 +73,26 @@ static bool check_compared(oc_analysis *a, const oc_elem *e, const oc_meta *meta
     return true;
 }
 
-static bool check_stored(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+static bool check_compared(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+    if (meta->algorithm == OC_RANDOM)
+        return oc_fail(a->error, OC_RANDOM_COMPARED, how->path, how->op, make_deterministic,
+                       "Cannot query on fields encrypted with the randomized encryption algorithm");
+    if (oc_meta_is_pointer(meta))
+        return oc_fail(a->error, OC_POINTER_KEY, how->path, how->op, "give the key's UUID in the schema",
+                       "A non-static (JSONPointer) keyId is not supported.");
+    return oc_check_operand(a, e, how);
+}
+
+bool oc_check_timestamp(oc_analysis *a, const oc_elem *e, const oc_marking *how) {
     bool top_level = how->path && !how->path->up;
-    if (how->use == OC_USE_INSERTED && top_level && e->type == OC_TIMESTAMP && oc_u64(e->value) == 0)
-        return oc_fail(a->error, OC_VALUE_TIMESTAMP, how->path, how->op, "give the time yourself",
-                       "A command that inserts cannot supply Timestamp(0, 0) for an encrypted field");
+    return !(how->use == OC_USE_INSERTED && top_level && e->type == OC_TIMESTAMP && oc_u64(e->value) == 0) ||
+           oc_fail(a->error, OC_VALUE_TIMESTAMP, how->path, how->op, "give the time yourself",
+                   "A command that inserts cannot supply Timestamp(0, 0) for an encrypted field");
+}
+
+static bool check_stored(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+    if (!oc_check_timestamp(a, e, how))
+        return false;
     if (oc_meta_is_pointer(meta) && !how->document)
         return oc_fail(a->error, OC_POINTER_KEY, how->path, how->op,
                        "replace the whole document, or give the key's UUID in the schema",
@@ -135,33 +146,16 @@ static bool resolve_key_name(oc_analysis *a, const oc_meta *meta, const oc_marki
 
 /* ---- bytes ---- */
 
-static uint8_t *put(uint8_t *p, const void *bytes, size_t len) {
-    memcpy(p, bytes, len);
-    return p + len;
-}
-
-static uint8_t *put_u32(uint8_t *p, size_t v) {
-    oc_put_u32(p, (uint32_t)v);
-    return p + 4;
-}
-
-static uint8_t *put_name(uint8_t *p, uint8_t type, oc_str name) {
-    *p++ = type;
-    p = put(p, name.s, name.n);
-    *p++ = 0;
-    return p;
-}
-
 /* The placeholder's document up to its length prefix and from it up to the value. */
 enum { ALGORITHM_SIZE = 1 + 2 + 4, UUID_SIZE = 1 + 3 + 4 + 1 + 16, NAME_SIZE = 1 + 3 + 4, VALUE_SIZE = 1 + 2 };
 
 static uint8_t *put_key(uint8_t *p, const oc_meta *meta, const oc_elem *key_name) {
     if (key_name) {
-        p = put(p, "\x02ka", 4);
-        return put(p, key_name->value, (size_t)(key_name->end - key_name->value));
+        p = oc_put(p, "\x02ka", 4);
+        return oc_put(p, key_name->value, (size_t)(key_name->end - key_name->value));
     }
-    p = put(p, "\x05ki\0\x10\0\0\0\x04", 9);
-    return put(p, meta->key_id, sizeof meta->key_id);
+    p = oc_put(p, "\x05ki\0\x10\0\0\0\x04", 9);
+    return oc_put(p, meta->key_id, sizeof meta->key_id);
 }
 
 /* Everything before the value; what follows it are the NULs of the documents around it. */
@@ -178,23 +172,23 @@ static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_m
         return oc_no_memory(a);
     uint8_t *p = start;
     if (how->as_equality) {
-        p = put_name(p, OC_DOCUMENT, place->name);
-        p = put_u32(p, equality + 4 + 1 + 1 + document + 1);
-        p = put(p, "\x05$eq", 5);
+        p = oc_put_name(p, OC_DOCUMENT, place->name);
+        p = oc_put_length(p, equality + 4 + 1 + 1 + document + 1);
+        p = oc_put(p, "\x05$eq", 5);
     } else {
-        p = put_name(p, OC_BINARY, place->name);
+        p = oc_put_name(p, OC_BINARY, place->name);
     }
-    p = put_u32(p, 1 + document);
-    p = put(p, "\x06\0", 2);
-    p = put_u32(p, document);
-    p = put(p,
-            "\x10"
-            "a",
-            3);
-    p = put_u32(p, (size_t)meta->algorithm);
+    p = oc_put_length(p, 1 + document);
+    p = oc_put(p, "\x06\0", 2);
+    p = oc_put_length(p, document);
+    p = oc_put(p,
+               "\x10"
+               "a",
+               3);
+    p = oc_put_length(p, (size_t)meta->algorithm);
     p = put_key(p, meta, key_name);
     *p++ = e->type;
-    put(p, "v", 2);
+    oc_put(p, "v", 2);
     oc_edit edit = {.at = oc_splice_offset(&a->splice, place->start),
                     .skip = (uint32_t)(e->value - place->start),
                     .end = oc_splice_offset(&a->splice, e->end),
@@ -212,8 +206,11 @@ static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_m
 
 bool oc_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
     oc_elem key_name;
+    if (meta->qe)
+        return oc_qe_mark(a, frame, e, meta, how);
     bool compared = how->use == OC_USE_COMPARED;
-    if (!(compared ? check_compared(a, e, meta, how) : check_stored(a, e, meta, how)) || !check_type(a, e, meta, how))
+    if (!(compared ? check_compared(a, e, meta, how) : check_stored(a, e, meta, how)) ||
+        !oc_check_type(a, e, meta, how))
         return false;
     if (!oc_meta_is_pointer(meta))
         return record(a, frame, e, meta, how, NULL);
@@ -221,6 +218,10 @@ bool oc_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *m
 }
 
 bool oc_check_comparable(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *what) {
+    if (meta->qe)
+        return oc_fail(a->error, OC_RANDOM_COMPARED, path, what, "use a plain field, or compare with a constant",
+                       "Fields of Queryable Encryption cannot be compared with one another: equal values are encrypted "
+                       "differently");
     if (meta->algorithm == OC_RANDOM)
         return oc_fail(a->error, OC_RANDOM_COMPARED, path, what, make_deterministic,
                        "Cannot query on fields encrypted with the randomized encryption algorithm");

@@ -23,6 +23,14 @@ typedef struct oc_marking {
  * `frame`. False: it cannot be encrypted. */
 bool oc_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how);
 
+/* Parts of its judgement that qe_mark.h shares. Each returns false with the error set.
+ * Whether the value may be encrypted, and is of a type that the field declares. */
+bool oc_check_type(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how);
+/* What no encrypted field can be compared with: null, regular expressions, strings under a collation. */
+bool oc_check_operand(oc_analysis *a, const oc_elem *e, const oc_marking *how);
+/* Not the Timestamp(0, 0) that the server would replace. */
+bool oc_check_timestamp(oc_analysis *a, const oc_elem *e, const oc_marking *how);
+
 /* A key of a stored field that the server compares with other stored ones, as `distinct` does: only deterministic
  * fields, and no strings under a collation. `what` names the place in the message. */
 bool oc_check_comparable(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *what);

@@ -4,6 +4,7 @@
 
 #include "document.h"
 #include "fields.h"
+#include "kept_schema.h"
 #include "normal_form.h"
 #include "qe_expression.h"
 #include "qe_range.h"
@@ -99,6 +100,7 @@ static const oc_match_tree_operator *find_tree_operator(oc_str name) {
 typedef struct stored_filter {
     const char *clause;
     const uint8_t *doc, *schema;
+    bool plain; /* not even $exists may name an encrypted field */
 } stored_filter;
 
 /* Where in a filter we are. */
@@ -157,7 +159,7 @@ static bool fail_stored(predicate *p, const char *op) {
 
 static bool fail_refused(predicate *p, const char *op) {
     char path[256] = "";
-    if (p->f->stored)
+    if (p->f->stored && !p->f->a->qe)
         return fail_stored(p, op);
     oc_path_append(path, sizeof path, &p->path);
     if (p->at.position == OC_AT_UNKNOWN)
@@ -380,13 +382,16 @@ static bool compare_qe_index(predicate *p, oc_frame *frame, const oc_elem *e, co
 
 static bool filter_qe_field(predicate *p, oc_frame *frame, const oc_elem *e) {
     oc_name_text op = oc_name(first_comparison(e));
-    filter query = *p->f; /* the errors of a query come first */
+    filter query = *p->f; /* the errors of a query come first: they say more */
     predicate inner = *p;
     query.stored = NULL;
     inner.f = &query;
     if (op.text[0] && !oc_qe_check_path(p->f->scope, p->path.name, op.text))
         return false;
-    return compare_qe_index(&inner, frame, e, op.text) && (!p->f->stored || !op.text[0] || fail_stored(p, op.text));
+    if (!compare_qe_index(&inner, frame, e, op.text))
+        return false;
+    bool kept = p->f->stored && (op.text[0] || p->f->stored->plain);
+    return !kept || fail_stored(p, op.text[0] ? op.text : "$exists");
 }
 
 static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
@@ -451,6 +456,8 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
     const oc_match_tree_operator *row = find_tree_operator(e->name);
     if (!row)
         return fail_unknown(f, e->name);
+    if (f->stored && f->a->qe && !f->stored->plain && strcmp(row->name, "$jsonSchema") == 0)
+        return oc_kept_schema(f->a, e, f->stored->clause);
     if (f->stored && f->stored->schema && strcmp(row->name, "$jsonSchema") == 0)
         return stored_schema(f, frame, e);
     switch (row->action) {
@@ -523,15 +530,23 @@ bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     return mark_filter(s, &(oc_frame){.up = frame, .doc = e->value}, false);
 }
 
-bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {
+static bool check_kept(oc_analysis *a, const oc_elem *e, stored_filter *kept) {
     if (oc_is_absent(e))
         return true;
     if (e->type != OC_DOCUMENT)
         return oc_fail_type(a, e, OC_DOCUMENT);
-    stored_filter kept = {clause, e->value, schema};
-    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = clause, .original = a->root};
-    filter f = {.a = a, .root = a->root, .scope = &scope, .stored = &kept};
+    kept->doc = e->value;
+    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = kept->clause, .original = a->root};
+    filter f = {.a = a, .root = a->root, .scope = &scope, .stored = kept};
     return filter_conjunction(&f, &(oc_frame){.doc = e->value}, &(oc_conjunction){.a = a});
+}
+
+bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {
+    return check_kept(a, e, &(stored_filter){.clause = clause, .schema = schema});
+}
+
+bool oc_plain_filter(oc_analysis *a, const oc_elem *e, const char *clause) {
+    return check_kept(a, e, &(stored_filter){.clause = clause, .plain = true});
 }
 
 static bool fixes_value(const oc_elem *e) {

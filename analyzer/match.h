@@ -53,6 +53,8 @@ bool oc_filter_mark(const oc_scope *s, oc_frame *frame, const oc_elem *filter);
  * encrypted fields. `clause` names it for messages: "collection validator". `schema`: the bytes of the one document
  * that may stand as its $jsonSchema; NULL: none may. */
 bool oc_stored_filter(oc_analysis *a, const oc_elem *filter, const char *clause, const uint8_t *schema);
+/* Checks a filter that may not even ask whether encrypted fields exist. */
+bool oc_plain_filter(oc_analysis *a, const oc_elem *filter, const char *clause);
 /* Checks the operand of an $elemMatch on a plain array, in whose elements nothing is encrypted. */
 bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *path);
 

@@ -14,10 +14,11 @@ static const oc_str no_path = {"", 0};
 bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op) {
     if (s->original && oc_derive_untouched(s->original, s->tree, path, &s->a->lookup))
         return true;
-    return oc_fail(s->a->error, OC_QE_PATH, &(oc_path){NULL, path}, op,
-                   "put the $match first: the server finds such fields by their own path, outside $facet and $unionWith, "
-                   "before a stage has renamed, overwritten, or dropped something on it, or __safeContent__",
-                   "Cannot compare the encrypted field '%s' after a stage that may have changed it", oc_name(path).text);
+    return oc_fail(
+        s->a->error, OC_QE_PATH, &(oc_path){NULL, path}, op,
+        "put the $match first: the server finds such fields by their own path, outside $facet and $unionWith, "
+        "before a stage has renamed, overwritten, or dropped something on it, or __safeContent__",
+        "Cannot compare the encrypted field '%s' after a stage that may have changed it", oc_name(path).text);
 }
 
 bool oc_fail_qe_index(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *op) {
@@ -28,9 +29,10 @@ bool oc_fail_qe_index(oc_analysis *a, const oc_meta *meta, const oc_path *path, 
 }
 
 static bool fail_reference(const oc_scope *s, oc_str path, const char *op) {
-    return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, path}, op,
-                   "fields of Queryable Encryption are compared in filters, and in their $expr under $and, $or and $not",
-                   "Invalid reference to an encrypted field within aggregate expression: %s", oc_name(path).text);
+    return oc_fail(
+        s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, path}, op,
+        "fields of Queryable Encryption are compared in filters, and in their $expr under $and, $or and $not",
+        "Invalid reference to an encrypted field within aggregate expression: %s", oc_name(path).text);
 }
 
 static bool fail_constant(const oc_scope *s, oc_str path, const char *op) {

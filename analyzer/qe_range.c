@@ -184,9 +184,8 @@ typedef struct operator_row {
 } operator_row;
 
 static const operator_row operators[] = {
-    {"$eq", EQUALS, 0},    {"$exists", KEEPS, 0},      {"$gt", BOUNDS, GT},  {"$gte", BOUNDS, GTE},  {"$in", IS_AMONG, 0},
-    {"$lt", BOUNDS, LT},   {"$lte", BOUNDS, LTE},      {"$ne", DIFFERS, 0},  {"$nin", IS_NOT_AMONG, 0},
-    {"$not", NEGATES, 0},
+    {"$eq", EQUALS, 0},  {"$exists", KEEPS, 0}, {"$gt", BOUNDS, GT}, {"$gte", BOUNDS, GTE},     {"$in", IS_AMONG, 0},
+    {"$lt", BOUNDS, LT}, {"$lte", BOUNDS, LTE}, {"$ne", DIFFERS, 0}, {"$nin", IS_NOT_AMONG, 0}, {"$not", NEGATES, 0},
 };
 
 static const operator_row *find_operator(oc_str name) {
@@ -604,13 +603,10 @@ static void replace(oc_analysis *a, oc_frame *frame, const oc_elem *place, const
     uint32_t at = oc_splice_offset(&a->splice, place->start);
     uint32_t len = (uint32_t)(place->end - place->start);
     a->splice.failed = a->splice.failed || b->failed;
-    oc_splice_edit(&a->splice, frame,
-                   (oc_edit){.at = at,
-                             .skip = len,
-                             .end = at + len,
-                             .head = b->data,
-                             .head_len = (uint32_t)b->len,
-                             .length_at = -1});
+    oc_splice_edit(
+        &a->splice, frame,
+        (oc_edit){
+            .at = at, .skip = len, .end = at + len, .head = b->data, .head_len = (uint32_t)b->len, .length_at = -1});
 }
 
 static void write_rewrite(oc_analysis *a, const oc_qe_rewrite *w) {

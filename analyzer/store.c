@@ -15,9 +15,18 @@ static bool store_object(oc_pipeline *p, const oc_literal *l, const oc_node *tar
     return inner ? oc_document(a, inner, target, how) : oc_no_memory(a);
 }
 
+/* The server cannot see into a pipeline what has to be done to the index of encrypted fields. */
+static bool fail_write(const oc_pipeline *p, const oc_path *path) {
+    return oc_fail(p->scope.a->error, OC_PIPELINE_UPDATE, path, "update", "use $set and $unset as update operators",
+                   "A pipeline update with Queryable Encryption can neither write nor remove encrypted fields or "
+                   "__safeContent__");
+}
+
 static bool store_literal(oc_pipeline *p, const oc_literal *l, const oc_node *target, const oc_path *path) {
     oc_marking how = {.use = OC_USE_SET, .path = path, .op = p->scope.place};
     char name[256] = "";
+    if (p->scope.a->qe && target->kind != OC_PLAIN)
+        return fail_write(p, path);
     switch (target->kind) {
     case OC_PLAIN: return true;
     case OC_CONFLICT: return oc_fail_conflict(p->scope.a->error, path);
@@ -160,7 +169,46 @@ static bool agree_object(const oc_pipeline *p, const oc_node *target, const oc_n
     }
 }
 
+/* ---- Queryable Encryption ---- */
+
+static bool unchanged(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path);
+
+static bool unchanged_child(const oc_pipeline *p, const oc_node *target, const oc_node *node, oc_str name,
+                            const oc_path *path) {
+    oc_path here = {path, name};
+    const oc_node *wanted = oc_node_child(target, name, &p->scope.a->lookup);
+    const oc_node *child = wanted ? oc_node_child_of_set(node, name, &p->scope.a->lookup) : NULL;
+    if (!child)
+        return false;
+    if (wanted->kind == OC_PLAIN && (path || !oc_is_safe_content(p->scope.a, name)))
+        return agree(p, wanted, child, &here);
+    return wanted->kind == OC_ABOVE ? unchanged(p, wanted, child, &here) : fail_write(p, &here);
+}
+
+static bool unchanged_names(const oc_pipeline *p, const oc_name_table *table, const oc_node *target,
+                            const oc_node *node, const oc_path *path) {
+    for (size_t i = 0; table->slots && i <= table->mask; i++)
+        if (table->slots[i].name.s && !unchanged_child(p, target, node, table->slots[i].name, path))
+            return false;
+    return true;
+}
+
+/* The names that stages have written at or below `target` are plain, and all others are as they were. */
+static bool unchanged(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
+    if (!oc_derive_work(&p->scope.a->lookup))
+        return false;
+    for (const oc_node *at = node; !is_same(at, target); at = at->base) {
+        if (at->kind != OC_ABOVE || at->either || !at->base)
+            return fail_write(p, path);
+        if (!unchanged_names(p, &at->children, target, node, path))
+            return false;
+    }
+    return true;
+}
+
 static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
+    if (p->scope.a->qe && target->kind != OC_PLAIN)
+        return unchanged(p, target, node, path);
     if (node == &oc_absent_node || is_copy(node, target))
         return true;
     if (node->kind == OC_ABOVE && node->either)

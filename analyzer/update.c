@@ -66,6 +66,12 @@ static bool look_up(oc_analysis *a, oc_str name, const char *op, oc_answer *at) 
     return fail_positional(a, kind, &path, op);
 }
 
+static bool may_be_written(oc_analysis *a, oc_str name, const char *op) {
+    const char *dot = memchr(name.s, '.', name.n);
+    oc_str first = {name.s, dot ? (size_t)(dot - name.s) : name.n};
+    return !oc_is_safe_content(a, first) || oc_fail_safe_content(a, &(oc_path){NULL, name}, op);
+}
+
 /* ---- operators ---- */
 
 static bool set_field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const char *op) {
@@ -94,21 +100,29 @@ static bool unset_field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const
     return at.position != OC_AT_BELOW || fail_below(a, &at, &(oc_path){NULL, e->name}, op);
 }
 
+static bool fail_rename(oc_analysis *a, const oc_answer *at, const oc_path *path, const char *op) {
+    bool qe = at->position == OC_AT_ENCRYPTED && at->node->meta->qe;
+    return oc_fail(
+        a->error, OC_UPDATE_RENAME, path, op, "read the value and $set it under the new name",
+        qe ? "$rename not allowed on encrypted values: the index of a Queryable Encryption field knows its path"
+           : "$rename between two encrypted fields must have the same metadata or both be unencrypted");
+}
+
 static bool rename_field(oc_analysis *a, oc_frame *frame, const oc_elem *e, const char *op) {
     oc_answer from, to;
     oc_path path = {NULL, e->name};
     (void)frame;
     if (e->type != OC_STRING)
         return oc_fail(a->error, OC_COMMAND_SHAPE, &path, op, NULL, "The 'to' field for $rename must be a string");
-    if (!look_up(a, e->name, op, &from) || !look_up(a, oc_elem_str(e), op, &to))
+    if (!may_be_written(a, oc_elem_str(e), op) || !look_up(a, e->name, op, &from) ||
+        !look_up(a, oc_elem_str(e), op, &to))
         return false;
     if (from.position == OC_AT_PLAIN && to.position == OC_AT_PLAIN)
         return true;
-    if (from.position == OC_AT_ENCRYPTED && to.position == OC_AT_ENCRYPTED &&
+    if (from.position == OC_AT_ENCRYPTED && to.position == OC_AT_ENCRYPTED && !a->qe &&
         oc_meta_equal(from.node->meta, to.node->meta))
         return true;
-    return oc_fail(a->error, OC_UPDATE_RENAME, &path, op, "read the value and $set it under the new name",
-                   "$rename between two encrypted fields must have the same metadata or both be unencrypted");
+    return fail_rename(a, from.position == OC_AT_ENCRYPTED ? &from : &to, &path, op);
 }
 
 #define NOT_ALLOWED(what) NULL, what " not allowed on encrypted values"
@@ -174,7 +188,8 @@ static bool operate(oc_analysis *a, oc_frame *frame, const oc_elem *op) {
     oc_iter it = oc_bson_iter(op->value);
     oc_elem e;
     while (oc_next(&it, &e))
-        if (!(row->field ? row->field(a, &inner, &e, row->name) : plain_only(a, row, &e)))
+        if (!may_be_written(a, e.name, row->name) ||
+            !(row->field ? row->field(a, &inner, &e, row->name) : plain_only(a, row, &e)))
             return false;
     return true;
 }

@@ -5,100 +5,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *current_file = "", *current_case = "";
-
-static void __attribute__((noreturn, format(printf, 1, 2))) die(const char *format, ...) {
-    va_list args;
-    fprintf(stderr, "%s: %s: ", current_file, current_case);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-    exit(2);
-}
+#include "convert.h"
 
 static bson_t *read_json(const char *path) {
     bson_error_t error;
     bson_json_reader_t *reader = bson_json_reader_new_from_file(path, &error);
     bson_t *doc = bson_new();
-    current_file = path;
-    current_case = "(file)";
+    oc_case_file = path;
+    oc_case_name = "(file)";
     if (!reader || bson_json_reader_read(reader, doc, &error) != 1)
-        die("%s", error.message);
+        oc_case_die("%s", error.message);
     bson_json_reader_destroy(reader);
     return doc;
 }
 
-/* ---- conversion ---- */
-
-static const uint8_t test_key[16] = {0}; /* the keyId of all schemas in schemas.json */
-
-static void convert(bson_iter_t *from, bson_t *to, bool *marked);
-
-/* {a, v} or {a, ka, v} or {a, ki, v}: the bytes of a CSFLE placeholder. */
-static void append_mark(bson_t *to, const char *name, const bson_t *mark) {
-    bson_t doc = BSON_INITIALIZER, converted = BSON_INITIALIZER;
-    bson_iter_t it, a, key, v;
-    bool ignored;
-    bson_iter_init(&it, mark);
-    convert(&it, &converted, &ignored);
-    if (!bson_iter_init_find(&a, &converted, "a") || !bson_iter_init_find(&v, &converted, "v"))
-        die("a $mark needs a and v");
-    bson_append_iter(&doc, NULL, 0, &a);
-    if (bson_iter_init_find(&key, &converted, "ki") || bson_iter_init_find(&key, &converted, "ka"))
-        bson_append_iter(&doc, NULL, 0, &key);
-    else
-        bson_append_binary(&doc, "ki", 2, BSON_SUBTYPE_UUID, test_key, sizeof test_key);
-    bson_append_iter(&doc, NULL, 0, &v);
-    uint8_t *bytes = calloc(1, doc.len + 1);
-    memcpy(bytes + 1, bson_get_data(&doc), doc.len);
-    bson_append_binary(to, name, -1, (bson_subtype_t)6, bytes, doc.len + 1);
-    free(bytes);
-    bson_destroy(&doc);
-    bson_destroy(&converted);
-}
-
-/* An object with `name` as its only field. */
-static bool is_only(const bson_iter_t *it, const char *name, bson_t *value) {
-    bson_iter_t child;
-    uint32_t len;
-    const uint8_t *data;
-    if (!BSON_ITER_HOLDS_DOCUMENT(it) || !bson_iter_recurse(it, &child) || !bson_iter_next(&child) ||
-        strcmp(bson_iter_key(&child), name) != 0 || !BSON_ITER_HOLDS_DOCUMENT(&child))
-        return false;
-    bson_iter_document(&child, &len, &data);
-    return bson_init_static(value, data, len);
-}
-
-static void convert_container(bson_iter_t *it, const char *name, bson_t *to, bool *marked) {
-    bson_iter_t child;
-    bson_t inner;
-    bool array = BSON_ITER_HOLDS_ARRAY(it);
-    bson_iter_recurse(it, &child);
-    array ? bson_append_array_begin(to, name, -1, &inner) : bson_append_document_begin(to, name, -1, &inner);
-    convert(&child, &inner, marked);
-    array ? bson_append_array_end(to, &inner) : bson_append_document_end(to, &inner);
-}
-
-/* Copies, with marks for {"$mark": …} and "$x" for a name "$$x": the JSON parser reads $regex and $type its own way. */
-static void convert(bson_iter_t *it, bson_t *to, bool *marked) {
-    while (bson_iter_next(it)) {
-        const char *name = bson_iter_key(it);
-        bson_t mark;
-        if (strncmp(name, "$$", 2) == 0)
-            name++;
-        if (is_only(it, "$mark", &mark)) {
-            append_mark(to, name, &mark);
-            *marked = true;
-        } else if (BSON_ITER_HOLDS_DOCUMENT(it) || BSON_ITER_HOLDS_ARRAY(it)) {
-            convert_container(it, name, to, marked);
-        } else {
-            bson_append_iter(to, name, -1, it);
-        }
-    }
-}
-
-/* ---- cases ---- */
+/* ---- members ---- */
 
 static const bson_value_t *find(const bson_t *doc, const char *name, bson_iter_t *it) {
     return bson_iter_init_find(it, doc, name) ? bson_iter_value(it) : NULL;
@@ -110,7 +31,7 @@ static void append_document(bson_t *to, const char *name, const bson_value_t *va
     bool ignored;
     bson_init_static(&doc, value->value.v_doc.data, value->value.v_doc.data_len);
     bson_iter_init(&it, &doc);
-    convert(&it, &converted, &ignored);
+    oc_convert(&it, &converted, &ignored);
     bson_append_document(to, name, -1, &converted);
     bson_destroy(&converted);
 }
@@ -119,9 +40,9 @@ static bson_t *converted_field(const bson_t *doc, const char *name, bool *marked
     bson_iter_t it, child;
     bson_t *out = bson_new();
     if (!bson_iter_init_find(&it, doc, name) || !BSON_ITER_HOLDS_DOCUMENT(&it))
-        die("needs an object '%s'", name);
+        oc_case_die("needs an object '%s'", name);
     bson_iter_recurse(&it, &child);
-    convert(&child, out, marked);
+    oc_convert(&child, out, marked);
     return out;
 }
 
@@ -130,20 +51,123 @@ static void append_db(bson_t *to) {
         bson_append_utf8(to, "$db", 3, "db", 2);
 }
 
+/* A schema by its name in schemas.json, or written out. */
+static const bson_value_t *resolve_schema(const bson_value_t *schema, const bson_t *schemas, bson_iter_t *named) {
+    if (schema->value_type == BSON_TYPE_UTF8)
+        schema = find(schemas, schema->value.v_utf8.str, named);
+    if (!schema || schema->value_type != BSON_TYPE_DOCUMENT)
+        oc_case_die("no such schema");
+    return schema;
+}
+
 /* "schema" names a member of schemas.json, or is a schema; without it, the command brings its own. */
 static void append_schema(const bson_t *doc, const bson_t *schemas, bson_t *command) {
     bson_iter_t it, named, remote;
     const bson_value_t *schema = find(doc, "schema", &it);
     if (!schema)
         return;
-    if (schema->value_type == BSON_TYPE_UTF8)
-        schema = find(schemas, schema->value.v_utf8.str, &named);
-    if (!schema || schema->value_type != BSON_TYPE_DOCUMENT)
-        die("no such schema");
-    append_document(command, "jsonSchema", schema);
+    append_document(command, "jsonSchema", resolve_schema(schema, schemas, &named));
     const bson_value_t *is_remote = find(doc, "isRemoteSchema", &remote);
     bson_append_bool(command, "isRemoteSchema", -1, is_remote && is_remote->value.v_bool);
 }
+
+/* ---- Queryable Encryption ---- */
+
+/* "db.people" of the command, or of the one that it explains; of bulkWrite's first namespace. */
+static void find_namespace(const bson_t *command, char *ns, size_t cap) {
+    bson_iter_t it, inner, place;
+    bson_iter_init(&it, command);
+    if (!bson_iter_next(&it))
+        oc_case_die("the command is empty");
+    if (strcmp(bson_iter_key(&it), "explain") == 0 && bson_iter_recurse(&it, &inner) && bson_iter_next(&inner))
+        it = inner;
+    if (strcmp(bson_iter_key(&it), "bulkWrite") == 0) {
+        bson_iter_init(&it, command);
+        if (!bson_iter_find_descendant(&it, "nsInfo.0.ns", &place))
+            oc_case_die("encryptedFields needs nsInfo[0].ns");
+        snprintf(ns, cap, "%s", bson_iter_utf8(&place, NULL));
+    } else {
+        snprintf(ns, cap, "db.%s", BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL) : "");
+    }
+}
+
+/* A member with a dot in its name is a namespace: then the object has a schema for each. */
+static bool is_schema_map(const bson_value_t *value) {
+    bson_t doc;
+    bson_iter_t it;
+    bson_init_static(&doc, value->value.v_doc.data, value->value.v_doc.data_len);
+    return bson_iter_init(&it, &doc) && bson_iter_next(&it) && strchr(bson_iter_key(&it), '.');
+}
+
+/* {type: 1, schema: {"db.people": …}} for the case's "encryptedFields"; false: it has none. */
+static bool encryption_information(const bson_t *doc, const bson_t *schemas, const bson_t *command, bson_t *info) {
+    bson_iter_t it, child, named;
+    bson_t schema;
+    char ns[256];
+    const bson_value_t *value = find(doc, "encryptedFields", &it);
+    if (!value)
+        return false;
+    bson_append_int32(info, "type", -1, 1);
+    bson_append_document_begin(info, "schema", -1, &schema);
+    if (value->value_type == BSON_TYPE_DOCUMENT && is_schema_map(value)) {
+        bson_iter_recurse(&it, &child);
+        while (bson_iter_next(&child))
+            append_document(&schema, bson_iter_key(&child), resolve_schema(bson_iter_value(&child), schemas, &named));
+    } else {
+        find_namespace(command, ns, sizeof ns);
+        append_document(&schema, ns, resolve_schema(value, schemas, &named));
+    }
+    bson_append_document_end(info, &schema);
+    return true;
+}
+
+/* nsInfo with the information in its first element, unless one has it already. */
+static void append_namespaces(bson_t *to, const bson_iter_t *list, const bson_t *info) {
+    bson_iter_t it, member;
+    bson_t array, element;
+    bson_append_array_begin(to, "nsInfo", -1, &array);
+    bson_iter_recurse(list, &it);
+    for (bool first = true; bson_iter_next(&it); first = false) {
+        bool has = false;
+        bson_append_document_begin(&array, bson_iter_key(&it), -1, &element);
+        bson_iter_recurse(&it, &member);
+        while (bson_iter_next(&member)) {
+            has |= strcmp(bson_iter_key(&member), "encryptionInformation") == 0;
+            bson_append_iter(&element, NULL, 0, &member);
+        }
+        if (first && !has)
+            bson_append_document(&element, "encryptionInformation", -1, info);
+        bson_append_document_end(&array, &element);
+    }
+    bson_append_array_end(to, &array);
+}
+
+/* The command with the information where a driver puts it. */
+static bson_t *add_information(bson_t *command, const bson_t *info) {
+    bson_iter_t it;
+    bson_t *out = bson_new();
+    bson_iter_init(&it, command);
+    bool first = true, bulk = false, has = bson_has_field(command, "encryptionInformation");
+    for (; bson_iter_next(&it); first = false) {
+        const char *name = bson_iter_key(&it);
+        bulk |= first && strcmp(name, "bulkWrite") == 0;
+        if (bulk && strcmp(name, "nsInfo") == 0 && BSON_ITER_HOLDS_ARRAY(&it)) {
+            append_namespaces(out, &it, info);
+            continue;
+        }
+        if (strcmp(name, "$db") == 0 && !bulk && !has) {
+            bson_append_document(out, "encryptionInformation", -1, info);
+            has = true;
+        }
+        bson_append_iter(out, NULL, 0, &it);
+    }
+    if (!bulk && !has)
+        bson_append_document(out, "encryptionInformation", -1, info);
+    bson_destroy(command);
+    return out;
+}
+
+/* ---- results ---- */
 
 static bool is_schema_field(const char *name) {
     return strcmp(name, "jsonSchema") == 0 || strcmp(name, "isRemoteSchema") == 0 ||
@@ -151,16 +175,16 @@ static bool is_schema_field(const char *name) {
 }
 
 /* "result": "unchanged" stands for the command less its schema. */
-static bson_t *expected_result(const bson_t *doc, const bson_t *command, bool *marked) {
+static bson_t *expected_result(const bson_t *doc, const bson_t *command, const bson_t *info, bool *marked) {
     bson_iter_t it;
     const bson_value_t *result = find(doc, "result", &it);
     if (result->value_type == BSON_TYPE_DOCUMENT) {
         bson_t *out = converted_field(doc, "result", marked);
         append_db(out);
-        return out;
+        return info ? add_information(out, info) : out;
     }
     if (result->value_type != BSON_TYPE_UTF8 || strcmp(result->value.v_utf8.str, "unchanged") != 0)
-        die("result must be an object or \"unchanged\"");
+        oc_case_die("result must be an object or \"unchanged\"");
     bson_t *out = bson_new();
     bson_iter_init(&it, command);
     while (bson_iter_next(&it))
@@ -169,10 +193,10 @@ static bson_t *expected_result(const bson_t *doc, const bson_t *command, bool *m
     return out;
 }
 
-static bson_t *expected_reply(const bson_t *doc, const bson_t *command) {
+static bson_t *expected_reply(const bson_t *doc, const bson_t *command, const bson_t *info) {
     bson_iter_t it;
     bool marked = false;
-    bson_t *result = expected_result(doc, command, &marked);
+    bson_t *result = expected_result(doc, command, info, &marked);
     bson_t *reply = bson_new();
     const bson_value_t *encrypts = find(doc, "schemaRequiresEncryption", &it);
     bson_append_bool(reply, "hasEncryptionPlaceholders", -1, marked);
@@ -187,7 +211,7 @@ static void read_error(const bson_t *doc, oc_case *c) {
     bson_iter_t it, child;
     bool any = false;
     if (!bson_iter_init_find(&it, doc, "error") || !bson_iter_recurse(&it, &child))
-        die("needs 'result' or 'error'");
+        oc_case_die("needs 'result' or 'error'");
     while (bson_iter_next(&child)) {
         if (strcmp(bson_iter_key(&child), "code") == 0)
             c->code = bson_iter_int32(&child);
@@ -198,43 +222,49 @@ static void read_error(const bson_t *doc, oc_case *c) {
         else if (strcmp(bson_iter_key(&child), "any") == 0)
             any = bson_iter_bool(&child);
         else
-            die("unknown member '%s' of error", bson_iter_key(&child));
+            oc_case_die("unknown member '%s' of error", bson_iter_key(&child));
     }
     if (any)
         return;
     if (!c->message || !c->code)
-        die("an error needs code and message");
+        oc_case_die("an error needs code and message");
     if (!c->path)
         c->path = "";
 }
 
 static void check_members(const bson_t *doc) {
-    static const char known[] = " name schema isRemoteSchema schemaRequiresEncryption command result error ";
+    static const char known[] =
+        " name schema isRemoteSchema encryptedFields schemaRequiresEncryption command result error ";
     bson_iter_t it;
     bson_iter_init(&it, doc);
     while (bson_iter_next(&it)) {
         char word[64];
         snprintf(word, sizeof word, " %s ", bson_iter_key(&it));
         if (!strstr(known, word))
-            die("unknown member '%s'", bson_iter_key(&it));
+            oc_case_die("unknown member '%s'", bson_iter_key(&it));
     }
 }
 
 static void run_case(const bson_t *doc, const bson_t *schemas, void (*each)(const oc_case *, void *), void *data) {
     bson_iter_t it;
     bool ignored;
-    oc_case c = {.file = current_file};
+    bson_t info = BSON_INITIALIZER;
+    oc_case c = {.file = oc_case_file};
     const bson_value_t *name = find(doc, "name", &it);
-    c.name = current_case = name ? name->value.v_utf8.str : "(no name)";
+    c.name = oc_case_name = name ? name->value.v_utf8.str : "(no name)";
     check_members(doc);
     c.command = converted_field(doc, "command", &ignored);
     append_schema(doc, schemas, c.command);
     append_db(c.command);
+    bool qe = encryption_information(doc, schemas, c.command, &info);
+    if (qe)
+        c.command = add_information(c.command, &info);
     if (bson_has_field(doc, "result"))
-        c.reply = expected_reply(doc, c.command);
+        c.reply = expected_reply(doc, c.command, qe ? &info : NULL);
     else
         read_error(doc, &c);
     each(&c, data);
+    bson_destroy(&info);
     bson_destroy(c.command);
     if (c.reply)
         bson_destroy(c.reply);
@@ -250,7 +280,7 @@ static size_t run_file(const char *path, const bson_t *schemas, void (*each)(con
         uint32_t len;
         const uint8_t *bytes;
         if (!BSON_ITER_HOLDS_DOCUMENT(&it))
-            die("a file of cases is an array of objects");
+            oc_case_die("a file of cases is an array of objects");
         bson_iter_document(&it, &len, &bytes);
         bson_init_static(&member, bytes, len);
         run_case(&member, schemas, each, data);

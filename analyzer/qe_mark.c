@@ -1,0 +1,272 @@
+/* A stored value in the order of its bytes (facts.md 3.3, 3.4, 3.6). The value itself is copied from the command; what
+ * is before it is the edit's head, what follows it the tail:
+ *
+ *     head   BinData 6 | 3 | {t, a, ki, ku, v:             and for a range or text index   {v:
+ *     value                                    "x"                                            5
+ *     tail                                        , cm, s}                                     , min: 0, max: 9}, cm,
+ * s} */
+
+#include "qe_mark.h"
+
+#include "put.h"
+
+/* ---- explicit payloads ---- */
+
+enum { SUBTYPE_UUID = 4, SUBTYPE_ENCRYPTED = 6 };
+
+int oc_qe_payload(const oc_elem *e) {
+    enum { SUBTYPE = 4, CONTENT = 5 };
+    bool encrypted = e->type == OC_BINARY && e->value[SUBTYPE] == SUBTYPE_ENCRYPTED && oc_u32(e->value) > 0;
+    return encrypted ? e->value[CONTENT] : -1;
+}
+
+/* First bytes: the one of today, and that of servers before 7.0. */
+typedef struct payload_pair {
+    int now, old;
+} payload_pair;
+
+static payload_pair payloads_of(const oc_qe *qe, bool compared) {
+    static const payload_pair unindexed = {16, 6}, indexed = {11, 4}, equality = {12, 5};
+    if (compared)
+        return equality;
+    return qe->index == OC_QE_UNINDEXED ? unindexed : indexed;
+}
+
+static bool check_payload(oc_analysis *a, int kind, const oc_meta *meta, const oc_marking *how) {
+    bool compared = how->use == OC_USE_COMPARED;
+    payload_pair wanted = payloads_of(meta->qe, compared);
+    const char *hint = compared ? "encrypt it for the Indexed algorithm with queryType equality"
+                       : meta->qe->index == OC_QE_UNINDEXED
+                           ? "encrypt it for the Unindexed algorithm, or give the plaintext"
+                           : "encrypt it for the algorithm of the field's index, or give the plaintext";
+    return kind == wanted.now || kind == wanted.old ||
+           oc_fail(a->error, OC_QE_PAYLOAD, how->path, how->op, hint,
+                   "An explicitly encrypted payload of kind %d is not of the kind that is %s here", kind,
+                   compared ? "compared" : "stored");
+}
+
+/* ---- checks ---- */
+
+static const char not_equality[] = "Can only execute encrypted equality queries with an encrypted equality index";
+
+static bool check_index(oc_analysis *a, const oc_elem *e, const oc_qe *qe, const oc_marking *how) {
+    switch (qe->index) {
+    case OC_QE_EQUALITY: return true;
+    case OC_QE_UNINDEXED:
+        return oc_fail(
+            a->error, OC_QE_INDEX, how->path, how->op,
+            "give the field `queries: {queryType: \"equality\"}` in encryptedFields when the collection is created",
+            "%s", not_equality);
+    case OC_QE_TEXT:
+        return oc_fail(a->error, OC_QE_INDEX, how->path, how->op,
+                       "use {$expr: {$encStrNormalizedEq: {input: \"$field\", string: \"text\"}}}",
+                       "%s; a field with a text index is compared by $encStrNormalizedEq", not_equality);
+    case OC_QE_RANGE: break;
+    }
+    if (oc_qe_payload(e) >= 0)
+        return oc_fail(
+            a->error, OC_QE_PAYLOAD, how->path, how->op,
+            "give the plaintext, or payloads for $gte and $lte that were encrypted as a range",
+            "A field with a range index cannot be compared with an explicitly encrypted payload by equality");
+    return oc_fail(a->error, OC_QE_INDEX, how->path, how->op, "compare it in a filter by itself",
+                   "%s; the field has a range index", not_equality);
+}
+
+static bool check_compared(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+    return check_index(a, e, meta->qe, how) && oc_check_operand(a, e, how);
+}
+
+/* ---- what stands after the value ---- */
+
+enum {
+    INT32_SIZE = 1 + 1 + 4, /* type, NUL of the name, value */
+    INT64_SIZE = 1 + 1 + 8,
+    BOOL_SIZE = 1 + 1 + 1,
+    EMPTY_SIZE = 4 + 1, /* of a document */
+};
+
+static uint8_t *put_int32(uint8_t *p, const char *name, int32_t v) {
+    return oc_put_length(oc_put_name(p, OC_INT32, (oc_str){name, strlen(name)}), (uint32_t)v);
+}
+
+static uint8_t *put_int64(uint8_t *p, const char *name, int64_t v) {
+    return oc_put_long(oc_put_name(p, OC_INT64, (oc_str){name, strlen(name)}), v);
+}
+
+static uint8_t *put_bool(uint8_t *p, const char *name, bool v) {
+    p = oc_put_name(p, OC_BOOL, (oc_str){name, strlen(name)});
+    *p++ = v;
+    return p;
+}
+
+static uint8_t *put_bound(uint8_t *p, const char *name, const oc_elem *bound) {
+    p = oc_put_name(p, bound->type, (oc_str){name, strlen(name)});
+    return oc_put(p, bound->value, (size_t)(bound->end - bound->value));
+}
+
+/* {mlen, ub, lb} */
+static uint8_t *put_text_index(uint8_t *p, const char *name, const oc_qe_text *index) {
+    if (!index->ub)
+        return p;
+    uint8_t *start = oc_put_name(p, OC_DOCUMENT, (oc_str){name, strlen(name)});
+    p = start + 4;
+    if (index->longest)
+        p = put_int32(p, "mlen", index->longest);
+    p = put_int32(p, "ub", index->ub);
+    p = put_int32(p, "lb", index->lb);
+    *p++ = 0;
+    oc_put_length(start, (size_t)(p - start));
+    return p;
+}
+
+enum {
+    TEXT_INDEX_SIZE = 1 + sizeof "substr" + EMPTY_SIZE + 3 * INT32_SIZE + 4 + 2 + 2,
+    BOUND_SIZE = 1 + 4 + 16,
+    RANGE_SIZE = 2 * BOUND_SIZE + 2 * INT32_SIZE + 9 + 10 + 1,
+    TEXT_SIZE = 2 * BOOL_SIZE + 5 + 6 + 3 * TEXT_INDEX_SIZE + 1,
+    NUMBERS_SIZE = 2 * INT64_SIZE + 2 + 1,
+    LONGEST_TAIL = (RANGE_SIZE > TEXT_SIZE ? RANGE_SIZE : TEXT_SIZE) + NUMBERS_SIZE,
+};
+
+static uint8_t *put_range(uint8_t *p, const oc_qe *qe) {
+    p = put_bound(p, "min", &qe->min);
+    p = put_bound(p, "max", &qe->max);
+    if (qe->precision >= 0)
+        p = put_int32(p, "precision", qe->precision);
+    if (qe->trim >= 0)
+        p = put_int32(p, "trimFactor", qe->trim);
+    return p;
+}
+
+static uint8_t *put_text(uint8_t *p, const oc_qe *qe) {
+    p = put_bool(p, "casef", qe->fold_case);
+    p = put_bool(p, "diacf", qe->fold_diacritics);
+    p = put_text_index(p, "prefix", &qe->prefix);
+    p = put_text_index(p, "suffix", &qe->suffix);
+    return put_text_index(p, "substr", &qe->substring);
+}
+
+/* Whether the value stands in a document of its own, with what its index needs. */
+static bool has_spec(const oc_qe *qe) {
+    return qe->index == OC_QE_RANGE || qe->index == OC_QE_TEXT;
+}
+
+/* *spec_len: how much of it belongs to the document around the value. */
+static size_t put_tail(uint8_t *start, const oc_qe *qe, size_t *spec_len) {
+    uint8_t *p = start;
+    if (has_spec(qe)) {
+        p = qe->index == OC_QE_RANGE ? put_range(p, qe) : put_text(p, qe);
+        *p++ = 0;
+    }
+    *spec_len = (size_t)(p - start);
+    p = put_int64(p, "cm", qe->contention);
+    if (qe->index == OC_QE_RANGE)
+        p = put_int64(p, "s", qe->sparsity);
+    return (size_t)(p - start);
+}
+
+/* ---- what stands before it ---- */
+
+enum {
+    KIND = 3, /* the first byte of such a placeholder */
+    KEY_SIZE = 1 + sizeof "ki" + 4 + 1 + 16,
+    FIXED_SIZE = 2 * (INT32_SIZE + 1) + 2 * KEY_SIZE, /* t, a, ki, ku */
+    VALUE_SIZE = 1 + sizeof "v",
+    EQUALITY_SIZE = 4 + 1 + sizeof "$eq", /* {$eq: before its value */
+};
+
+static uint8_t *put_key(uint8_t *p, const char *name, const uint8_t key[16]) {
+    p = oc_put_name(p, OC_BINARY, (oc_str){name, 2});
+    p = oc_put_length(p, 16);
+    *p++ = SUBTYPE_UUID;
+    return oc_put(p, key, 16);
+}
+
+static uint8_t *put_fixed(uint8_t *p, const oc_meta *meta, bool compared) {
+    p = put_int32(p, "t", compared ? 2 : 1);
+    p = put_int32(p, "a", (int32_t)meta->qe->index);
+    p = put_key(p, "ki", meta->key_id);
+    return put_key(p, "ku", meta->key_id);
+}
+
+/* The name, and for an implicit equality the document around the value, which is `value` bytes long. */
+static uint8_t *put_place(uint8_t *p, const oc_elem *place, uint8_t type, size_t value, bool as_equality) {
+    if (!as_equality)
+        return oc_put_name(p, type, place->name);
+    p = oc_put_name(p, OC_DOCUMENT, place->name);
+    p = oc_put_length(p, EQUALITY_SIZE + value + 1);
+    return oc_put_name(p, type, (oc_str){"$eq", 3});
+}
+
+static size_t place_size(const oc_elem *place, bool as_equality) {
+    return 1 + place->name.n + 1 + (as_equality ? EQUALITY_SIZE : 0);
+}
+
+/* ---- edits ---- */
+
+static void edit(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_marking *how, oc_edit edit) {
+    const oc_elem *place = how->wrapper ? how->wrapper : e;
+    edit.at = oc_splice_offset(&a->splice, place->start);
+    edit.skip = (uint32_t)(e->value - place->start);
+    edit.end = oc_splice_offset(&a->splice, e->end);
+    edit.length_at = -1;
+    edit.sealed = true;
+    oc_splice_edit(&a->splice, frame, edit);
+    if (how->wrapper)
+        oc_splice_cut(&a->splice, frame, e->end, place->end);
+}
+
+/* A payload stays as it is; a filter still says {f: {$eq: payload}}. */
+static bool pass_payload(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_marking *how) {
+    if (!how->as_equality)
+        return true;
+    size_t len = place_size(e, true);
+    uint8_t *head = oc_arena_alloc(a->arena, len);
+    if (!head)
+        return oc_no_memory(a);
+    put_place(head, e, OC_BINARY, (size_t)(e->end - e->value), true);
+    edit(a, frame, e, how, (oc_edit){.head = head, .head_len = (uint32_t)len, .nuls = 1});
+    return true;
+}
+
+static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+    const oc_elem *place = how->wrapper ? how->wrapper : e;
+    bool spec = has_spec(meta->qe);
+    uint8_t tail[LONGEST_TAIL];
+    size_t spec_len;
+    size_t tail_len = put_tail(tail, meta->qe, &spec_len);
+    size_t inner = 4 + VALUE_SIZE + (size_t)(e->end - e->value) + spec_len; /* the document around the value */
+    size_t value = spec ? inner : (size_t)(e->end - e->value);
+    size_t document = 4 + FIXED_SIZE + VALUE_SIZE + value + (tail_len - spec_len) + 1;
+    size_t head_len =
+        place_size(place, how->as_equality) + 4 + 1 + 1 + 4 + FIXED_SIZE + VALUE_SIZE + (spec ? 4 + VALUE_SIZE : 0);
+    uint8_t *head = oc_arena_alloc(a->arena, head_len + tail_len);
+    if (!head)
+        return oc_no_memory(a);
+    uint8_t *p = put_place(head, place, OC_BINARY, 4 + 1 + 1 + document, how->as_equality);
+    p = oc_put_length(p, 1 + document);
+    *p++ = SUBTYPE_ENCRYPTED;
+    *p++ = KIND;
+    p = put_fixed(oc_put_length(p, document), meta, how->use == OC_USE_COMPARED);
+    if (spec)
+        p = oc_put_length(oc_put_name(p, OC_DOCUMENT, (oc_str){"v", 1}), inner);
+    p = oc_put_name(p, e->type, (oc_str){"v", 1});
+    oc_put(p, tail, tail_len);
+    edit(a, frame, e, how,
+         (oc_edit){.head = head,
+                   .head_len = (uint32_t)head_len,
+                   .tail = p,
+                   .tail_len = (uint32_t)tail_len,
+                   .nuls = how->as_equality ? 2 : 1});
+    a->marks++;
+    return true;
+}
+
+bool oc_qe_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+    int payload = oc_qe_payload(e);
+    if (how->use == OC_USE_COMPARED ? !check_compared(a, e, meta, how) : !oc_check_timestamp(a, e, how))
+        return false;
+    if (payload >= 0)
+        return check_payload(a, payload, meta, how) && pass_payload(a, frame, e, how);
+    return oc_check_type(a, e, meta, how) && record(a, frame, e, meta, how);
+}
