@@ -7,6 +7,7 @@
 #include "kept_schema.h"
 #include "normal_form.h"
 #include "qe_expression.h"
+#include "qe_mark.h"
 #include "qe_range.h"
 
 /* ---- tables ---- */
@@ -376,7 +377,7 @@ static bool compare_qe_index(predicate *p, oc_frame *frame, const oc_elem *e, co
     if (meta->qe->index == OC_QE_RANGE)
         return oc_qe_filter_range(p->f->scope, p->f->conjunction, frame, e, meta);
     if (meta->qe->index == OC_QE_UNINDEXED && op[0])
-        return oc_fail_qe_index(p->f->a, meta, &p->path, op);
+        return oc_fail_qe_unindexed(p->f->a, &p->path, op);
     return compare_field(p, frame, e);
 }
 

@@ -21,13 +21,6 @@ bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op) {
         "Cannot compare the encrypted field '%s' after a stage that may have changed it", oc_name(path).text);
 }
 
-bool oc_fail_qe_index(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *op) {
-    return oc_fail(a->error, OC_QE_INDEX, path, op,
-                   "create the collection with queries: {queryType: \"equality\"} for the field in encryptedFields",
-                   "Can only execute encrypted equality queries with an encrypted equality index: '%s' has none",
-                   oc_name(meta->qe->path).text);
-}
-
 static bool fail_reference(const oc_scope *s, oc_str path, const char *op) {
     return oc_fail(
         s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, path}, op,
@@ -213,7 +206,7 @@ static bool compare(const comparison *c, oc_frame *frame) {
     if (!oc_qe_check_path(c->s, c->field.path, c->name))
         return false;
     if (meta->qe->index == OC_QE_UNINDEXED)
-        return oc_fail_qe_index(c->s->a, meta, &path, c->name);
+        return oc_fail_qe_unindexed(c->s->a, &path, c->name);
     if (!read_constants(c, &literals, &count))
         return false;
     return meta->qe->index == OC_QE_RANGE ? compare_range(c, frame, literals, count)

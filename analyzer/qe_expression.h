@@ -11,8 +11,6 @@
 
 /* That the path still leads to what the collection has there. */
 bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op);
-/* The error of a comparison with a field that has no index; always false. */
-bool oc_fail_qe_index(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *op);
 
 /* If a field of Queryable Encryption is among the operands of `op`, {$eq: ["$ssn", "x"]}, an element of the document of
  * `frame`: *handled, and it is marked or refused. */
