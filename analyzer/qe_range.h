@@ -10,7 +10,8 @@
  *     {$and: [{age: {$gt: 18}}, {city: "x"}, {age: {$lt: 30}}]}
  *     {$and: [{age: {$gt: <0: 18 to 30>}}, {city: {$eq: "x"}}, {age: {$lt: <0>}}]}
  *
- * Each bound stays where it was written. Equality is a range that the server must be told of as one:
+ * Each bound stays where it was written; several in one predicate, {age: {$gt: 18, $lt: 30}}, become one each. Equality
+ * is a range that the server must be told of as one:
  *
  *     {age: 5}                  {$and: [{age: {$gte: <1: 5 to 5>}}, {age: {$lte: <1>}}]}
  *     {age: {$nin: [5, 6]}}     {$nor: [{$and: […]}, {$and: […]}]}
