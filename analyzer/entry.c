@@ -330,7 +330,7 @@ bool opencrypt_knows_command(const char *name, size_t len) {
 }
 
 int32_t opencrypt_max_wire_version(void) {
-    return 26; /* 8.1: several collections in one command */
+    return 27; /* 8.2: several collections in one command, Queryable Encryption beside JSON schemas */
 }
 
 const char *opencrypt_version(void) {

@@ -82,9 +82,9 @@ static bool expect(oc_analysis *a, const oc_elem *e, uint8_t type) {
     return e->type == type || oc_fail_type(a, e, type);
 }
 
-static const oc_tree *compile(oc_analysis *a, oc_sources *s, oc_cache *cache, const oc_elem *schema,
-                              const oc_elem *is_remote) {
-    oc_schema_kind kind = is_remote->value[0] ? OC_CSFLE_REMOTE : OC_CSFLE_LOCAL;
+/* The tree of a schema, in use until the request is done. */
+static const oc_tree *compile(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_schema_kind kind,
+                              const oc_elem *schema) {
     oc_tree_use *use = oc_arena_alloc(a->arena, sizeof *use);
     if (!use) {
         oc_no_memory(a);
@@ -99,12 +99,16 @@ static const oc_tree *compile(oc_analysis *a, oc_sources *s, oc_cache *cache, co
     return tree;
 }
 
+static oc_schema_kind csfle_kind(const oc_elem *is_remote) {
+    return is_remote->value[0] ? OC_CSFLE_REMOTE : OC_CSFLE_LOCAL;
+}
+
 static bool load_single(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) {
     if (!s->is_remote.e.start)
         return oc_fail_missing(a, a->command, "isRemoteSchema");
     if (!expect(a, &s->json_schema.e, OC_DOCUMENT) || !expect(a, &s->is_remote.e, OC_BOOL))
         return false;
-    const oc_tree *tree = compile(a, s, cache, &s->json_schema.e, &s->is_remote.e);
+    const oc_tree *tree = compile(a, s, cache, csfle_kind(&s->is_remote.e), &s->json_schema.e);
     a->schema = s->json_schema.e.value;
     return tree && add_namespace(a, ns, tree->root);
 }
@@ -146,7 +150,7 @@ static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) 
         }
         if (!expect(a, &entry, OC_DOCUMENT) || !read_entry(a, &entry, &schema, &is_remote))
             return false;
-        const oc_tree *tree = compile(a, s, cache, &schema, &is_remote);
+        const oc_tree *tree = compile(a, s, cache, csfle_kind(&is_remote), &schema);
         if (!tree || !add_namespace(a, entry.name, tree->root))
             return false;
         if (oc_str_eq(entry.name, ns))
@@ -155,7 +159,7 @@ static bool load_map(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns) 
     return true;
 }
 
-/* ---- Queryable Encryption: told apart, not analysed yet ---- */
+/* ---- Queryable Encryption ---- */
 
 static bool is_one(const oc_elem *e) {
     switch (e->type) {
@@ -186,50 +190,54 @@ static bool find_once(oc_analysis *a, const uint8_t *doc, const char *label, con
     return find_unique(a, doc, label, name, out) && (out->start || oc_fail_missing(a, label, name));
 }
 
-/* One encryptedFields document: it encrypts if it has fields. */
-static bool read_encrypted_fields(oc_analysis *a, const oc_elem *entry, bool *encrypts) {
-    oc_elem fields, first;
-    if (!expect(a, entry, OC_DOCUMENT))
-        return false;
-    if (!find_once(a, entry->value, "encryptionInformation.schema", "fields", &fields))
-        return false;
-    if (!expect(a, &fields, OC_ARRAY))
-        return false;
-    *encrypts = *encrypts || oc_bson_first(fields.value, &first);
-    return true;
+static bool first_schema_of(oc_analysis *a, oc_sources *s, oc_str ns) {
+    if (s->csfle_map.e.start && oc_analysis_namespace(a, ns))
+        return fail_two_schemas(a, ns);
+    switch (oc_nameset_add(&s->qe, a->arena, ns)) {
+    case OC_NAME_ADDED: return true;
+    case OC_NAME_NO_MEMORY: return oc_no_memory(a);
+    case OC_NAME_PRESENT: return fail_two_schemas(a, ns);
+    }
+    return false;
 }
 
-static bool load_encryption_information(oc_analysis *a, const oc_sources *s, const oc_elem *information, oc_str ns,
-                                        bool check_ns) {
-    oc_elem type, schema, entry, first = {0};
-    bool encrypts = false, found = false;
-    if (!expect(a, information, OC_DOCUMENT))
+static bool load_encrypted_fields(oc_analysis *a, oc_sources *s, oc_cache *cache, const oc_elem *entry) {
+    if (!expect(a, entry, OC_DOCUMENT) || !first_schema_of(a, s, entry->name))
         return false;
-    if (!find_once(a, information->value, "encryptionInformation", "type", &type))
+    const oc_tree *tree = compile(a, s, cache, OC_ENCRYPTED_FIELDS, entry);
+    if (!tree)
+        return false;
+    a->qe = a->qe || oc_tree_encrypts(tree);
+    return add_namespace(a, entry->name, tree->root);
+}
+
+/* The schemas by namespace. */
+static bool find_schemas(oc_analysis *a, const oc_elem *information, oc_elem *schemas) {
+    oc_elem type;
+    if (!expect(a, information, OC_DOCUMENT) ||
+        !find_once(a, information->value, "encryptionInformation", "type", &type))
         return false;
     if (!is_one(&type))
         return oc_fail(a->error, OC_SCHEMA_SOURCE, NULL, "encryptionInformation", NULL,
                        "encryptionInformation.type must be 1");
-    if (!find_once(a, information->value, "encryptionInformation", "schema", &schema))
+    return find_once(a, information->value, "encryptionInformation", "schema", schemas) &&
+           expect(a, schemas, OC_DOCUMENT);
+}
+
+static bool load_encryption_information(oc_analysis *a, oc_sources *s, oc_cache *cache, const oc_elem *information,
+                                        oc_str ns, bool check_ns) {
+    oc_elem schemas, entry, first = {0};
+    bool found = false;
+    if (!find_schemas(a, information, &schemas))
         return false;
-    if (!expect(a, &schema, OC_DOCUMENT))
-        return false;
-    oc_iter it = oc_bson_iter(schema.value);
+    oc_iter it = oc_bson_iter(schemas.value);
     while (oc_next(&it, &entry)) {
-        if (!read_encrypted_fields(a, &entry, &encrypts))
+        if (!load_encrypted_fields(a, s, cache, &entry))
             return false;
-        if (s->csfle_map.e.start && oc_analysis_namespace(a, entry.name))
-            return fail_two_schemas(a, entry.name);
         if (!first.start)
             first = entry;
         found = found || oc_str_eq(entry.name, ns);
-        if (!add_namespace(a, entry.name, &oc_plain_node))
-            return false;
     }
-    if (encrypts)
-        return oc_fail(a->error, OC_NOT_SUPPORTED, NULL, "encryptionInformation",
-                       "use client-side field level encryption, or a collection without encryptedFields",
-                       "Queryable Encryption is not supported yet");
     if (check_ns && !found && !s->csfle_map.e.start)
         return oc_fail(a->error, OC_NAMESPACE_MISMATCH, NULL, "encryptionInformation", NULL,
                        "Namespace in encryptionInformation: '%s' does not match namespace given in command: '%s'",
@@ -268,13 +276,13 @@ static bool read_bulk(oc_analysis *a, const oc_elem *list, oc_str *first, bool *
     return true;
 }
 
-static bool load_bulk_information(oc_analysis *a, const oc_sources *s, const oc_elem *list) {
+static bool load_bulk_information(oc_analysis *a, oc_sources *s, oc_cache *cache, const oc_elem *list) {
     oc_iter it = oc_bson_iter(list->value);
     oc_elem entry, information;
     oc_str ns;
     while (oc_next(&it, &entry))
         if (oc_bson_find(entry.value, "encryptionInformation", &information) &&
-            (!read_namespace(a, &entry, &ns) || !load_encryption_information(a, s, &information, ns, true)))
+            (!read_namespace(a, &entry, &ns) || !load_encryption_information(a, s, cache, &information, ns, true)))
             return false;
     return true;
 }
@@ -342,9 +350,9 @@ static bool load_csfle(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns
     return !s->csfle_map.e.start || (load_map(a, s, cache, ns) && check_mixed(a, qe) && index_namespaces(a));
 }
 
-static bool load_qe(oc_analysis *a, const oc_sources *s, oc_str ns, bool check_ns) {
+static bool load_qe(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str ns, bool check_ns) {
     const oc_elem *information = &s->encryption_information.e;
-    return !information->start || load_encryption_information(a, s, information, ns, check_ns);
+    return !information->start || load_encryption_information(a, s, cache, information, ns, check_ns);
 }
 
 static bool load_for_bulk(oc_analysis *a, oc_sources *s, oc_cache *cache, const uint8_t *bulk) {
@@ -355,8 +363,8 @@ static bool load_for_bulk(oc_analysis *a, oc_sources *s, oc_cache *cache, const 
         !read_bulk(a, &list, &ns, &qe))
         return false;
     qe = qe || s->encryption_information.e.start;
-    return load_csfle(a, s, cache, ns, qe) && load_qe(a, s, ns, false) && load_bulk_information(a, s, &list) &&
-           index_namespaces(a) && check_bulk(a, &list);
+    return load_csfle(a, s, cache, ns, qe) && load_qe(a, s, cache, ns, false) &&
+           load_bulk_information(a, s, cache, &list) && index_namespaces(a) && check_bulk(a, &list);
 }
 
 bool oc_sources_load(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str db, oc_str collection,
@@ -365,7 +373,7 @@ bool oc_sources_load(oc_analysis *a, oc_sources *s, oc_cache *cache, oc_str db, 
     if (bulk)
         return load_for_bulk(a, s, cache, bulk);
     bool qe = s->encryption_information.e.start;
-    if (!namespace_of(a, db, collection, &ns) || !load_csfle(a, s, cache, ns, qe) || !load_qe(a, s, ns, true))
+    if (!namespace_of(a, db, collection, &ns) || !load_csfle(a, s, cache, ns, qe) || !load_qe(a, s, cache, ns, true))
         return false;
     if (qe && !index_namespaces(a))
         return false;

@@ -21,13 +21,14 @@ typedef struct oc_tree_use {
 typedef struct oc_sources {
     oc_sourced json_schema, is_remote, csfle_map, encryption_information;
     oc_tree_use *trees; /* to be released when the request is done */
+    oc_nameset qe;      /* namespaces that encryptionInformation has given so far */
 } oc_sources;
 
 /* Finds the schema fields of `command` and of `inner` (the explained command, NULL if there is none). */
 bool oc_sources_find(oc_analysis *a, const uint8_t *command, const uint8_t *inner, oc_sources *sources);
-/* Compiles them and sets a->root, a->schema, a->namespaces and a->encrypts. `db` and `collection` are the command's;
- * `bulk`, which is NULL for other commands, is a bulkWrite: it names its collections in nsInfo, and a->root is set for
- * each operation by itself. */
+/* Compiles them and sets a->root, a->schema, a->namespaces, a->encrypts and a->qe. `db` and `collection` are the
+ * command's; `bulk`, which is NULL for other commands, is a bulkWrite: it names its collections in nsInfo, and a->root
+ * is set for each operation by itself. */
 bool oc_sources_load(oc_analysis *a, oc_sources *sources, oc_cache *cache, oc_str db, oc_str collection,
                      const uint8_t *bulk);
 void oc_sources_release(oc_sources *sources, oc_cache *cache);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "csfle.h"
+#include "encrypted_fields.h"
 
 /* Applications have tens of schemas of a few kilobytes. A tree of properties costs some twenty times its schema's
  * bytes, one of patterns up to a thousand times. */
@@ -123,6 +124,11 @@ static bool check(const uint8_t *schema, size_t len, oc_error *error) {
     }
 }
 
+static bool compile_kind(entry *e, oc_error *error) {
+    return e->kind == OC_ENCRYPTED_FIELDS ? oc_encrypted_fields_compile(&e->tree, e->schema, error)
+                                          : oc_csfle_compile(&e->tree, e->schema, e->kind == OC_CSFLE_REMOTE, error);
+}
+
 /* The tree borrows names from its schema, so it is compiled from a copy of its own. */
 static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema, size_t len, oc_error *error) {
     if (!check(schema, len, error))
@@ -142,7 +148,7 @@ static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema,
     e->hash = hash;
     e->kind = kind;
     e->users = 1;
-    if (oc_csfle_compile(&e->tree, copy, kind == OC_CSFLE_REMOTE, error)) {
+    if (compile_kind(e, error)) {
         e->tree.size = e->tree.arena.total;
         return e;
     }

@@ -40,6 +40,7 @@
     X(SCHEMA_PATTERN, 2, "schema-pattern")                                                                             \
     X(SCHEMA_CONFLICT, 2, "schema-conflict")                                                                           \
     X(SCHEMA_POINTER, 2, "schema-pointer")                                                                             \
+    X(SCHEMA_FIELDS, 2, "schema-encrypted-fields")                                                                     \
     X(VALUE_TYPE, 2, "value-type")                                                                                     \
     X(VALUE_CIPHERTEXT, 2, "value-ciphertext")                                                                         \
     X(VALUE_TIMESTAMP, 2, "value-timestamp-zero")                                                                      \
