@@ -53,6 +53,36 @@ static void append_schema(bson_t *command, int fields, bool encrypt) {
     bson_append_utf8(command, "$db", -1, "db", -1);
 }
 
+/* The same fields with equality indexes of Queryable Encryption, each with a key of its own. */
+static void append_encrypted_fields(bson_t *command, int fields) {
+    bson_t information, schema, collection, array, field, query;
+    bson_append_document_begin(command, "encryptionInformation", -1, &information);
+    bson_append_int32(&information, "type", -1, 1);
+    bson_append_document_begin(&information, "schema", -1, &schema);
+    bson_append_document_begin(&schema, "db.people", -1, &collection);
+    bson_append_array_begin(&collection, "fields", -1, &array);
+    for (int i = 0; i < fields; i += 10) {
+        char name[16], index[16];
+        uint8_t own_key[16] = {0};
+        snprintf(name, sizeof name, "f%d", i);
+        snprintf(index, sizeof index, "%d", i / 10);
+        memcpy(own_key, name, strlen(name));
+        bson_append_document_begin(&array, index, -1, &field);
+        bson_append_utf8(&field, "path", -1, name, -1);
+        bson_append_utf8(&field, "bsonType", -1, "string", -1);
+        bson_append_binary(&field, "keyId", -1, BSON_SUBTYPE_UUID, own_key, sizeof own_key);
+        bson_append_document_begin(&field, "queries", -1, &query);
+        bson_append_utf8(&query, "queryType", -1, "equality", -1);
+        bson_append_document_end(&field, &query);
+        bson_append_document_end(&array, &field);
+    }
+    bson_append_array_end(&collection, &array);
+    bson_append_document_end(&schema, &collection);
+    bson_append_document_end(&information, &schema);
+    bson_append_document_end(command, &information);
+    bson_append_utf8(command, "$db", -1, "db", -1);
+}
+
 static void append_field(bson_t *doc, int i) {
     char name[16], text[32];
     bson_oid_t oid;
@@ -68,7 +98,7 @@ static void append_field(bson_t *doc, int i) {
     }
 }
 
-static bson_t *make_insert(int documents, int fields, bool encrypt) {
+static bson_t *make_documents(int documents, int fields) {
     bson_t *command = bson_new(), array, doc;
     bson_append_utf8(command, "insert", -1, "people", -1);
     bson_append_array_begin(command, "documents", -1, &array);
@@ -81,7 +111,18 @@ static bson_t *make_insert(int documents, int fields, bool encrypt) {
         bson_append_document_end(&array, &doc);
     }
     bson_append_array_end(command, &array);
+    return command;
+}
+
+static bson_t *make_insert(int documents, int fields, bool encrypt) {
+    bson_t *command = make_documents(documents, fields);
     append_schema(command, fields, encrypt);
+    return command;
+}
+
+static bson_t *make_qe_insert(int fields) {
+    bson_t *command = make_documents(1, fields);
+    append_encrypted_fields(command, fields);
     return command;
 }
 
@@ -174,6 +215,9 @@ int main(int argc, char **argv) {
     report(&b, "insert, 10 fields, nothing encrypted", make_insert(1, 10, false), 0.15);
     report(&b, "insert, 100 fields, nothing encrypted", make_insert(1, 100, false), 0.15);
     report(&b, "insert, 1000 fields, nothing encrypted", make_insert(1, 1000, false), 0.15);
+    report(&b, "insert, 10 fields, equality index", make_qe_insert(10), 0.50);
+    report(&b, "insert, 100 fields, equality indexes", make_qe_insert(100), 0.50);
+    report(&b, "insert, 1000 fields, equality indexes", make_qe_insert(1000), 0.50);
     report(&b, "find by an encrypted field", from_json("{\"find\": \"p\", \"filter\": {\"f0\": \"x\"}}", 50), 1);
     report(&b, "find by plain fields, sorted",
            from_json("{\"find\": \"p\", \"filter\": {\"a\": {\"$gt\": 1}, \"b\": \"x\"}, \"sort\": {\"a\": 1}}", 50),
