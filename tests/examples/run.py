@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs request and reply pairs through oc_analyze.
 
-    run.py [--expect-unsupported] ORACLE FILE...
+    run.py ORACLE FILE...
 
 A file is an array of {name, command, expect} in Extended JSON. `expect` is one of
   {result, hasEncryptionPlaceholders, schemaRequiresEncryption}, {error: part of errmsg}, {errorAny: true},
@@ -9,8 +9,6 @@ A file is an array of {name, command, expect} in Extended JSON. `expect` is one 
 A placeholder is {"$mark1": {…}} (CSFLE) or {"$mark2": {…}} (Queryable Encryption); {"$any": …}, {"$anyOf": […]},
 {"$optional": v}, {"$partial": {…}} and {"$repeat": [s, n]} stand inside values. Several spellings of one filter count as the
 same; our own cases (tests/cases) compare whole replies exactly instead.
-
-With --expect-unsupported, a refusal that says "not supported yet" is counted apart and is not a failure.
 """
 import json
 import struct
@@ -21,7 +19,6 @@ from ejson import BINARY, INT32, INT64, DOUBLE, Value, convert, decode, encode
 
 IGNORED = {"$db", "lsid", "encryptionInformation"}
 DEFAULTS = {"multi": False, "upsert": False, "ordered": True}
-UNSUPPORTED = "not supported yet"
 
 
 def expand(value):
@@ -196,10 +193,8 @@ def ask(oracle, command):
 
 
 def main(argv):
-    tolerate = "--expect-unsupported" in argv
-    argv = [a for a in argv if a != "--expect-unsupported"]
     oracle = subprocess.Popen([argv[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    passed = failed = unsupported = 0
+    passed = failed = 0
     for path in argv[2:]:
         with open(path) as f:
             cases = expand(json.load(f))
@@ -208,12 +203,9 @@ def main(argv):
             wrong = judge(case["expect"], reply)
             if wrong is None:
                 passed += 1
-            elif tolerate and not reply["ok"].plain() and UNSUPPORTED in reply["errmsg"].plain():
-                unsupported += 1
             else:
                 failed += 1
                 print("%s: %s:\n    %s" % (path.rsplit("/", 1)[-1], case["name"], wrong))
-    print("%d refused as not supported yet" % unsupported)
     print("%d passed, %d failed" % (passed, failed))
     return failed != 0 or passed == 0
 
