@@ -119,7 +119,7 @@ typedef struct compiler {
     oc_error *error;
     level level;
     size_t field, query; /* positions in their arrays */
-    oc_nameset keys;
+    oc_nameset keys;     /* seen so far */
 } compiler;
 
 /* One query of a field, as its document says it. */
@@ -419,7 +419,7 @@ static bool add_query(const compiler *c, const uint8_t *doc, uint8_t type, unsig
     query q;
     if (!read_query(c, doc, type, &q))
         return false;
-    if (*bits && ((*bits | q.type->bit) != (PREFIX | SUFFIX) || *bits == q.type->bit))
+    if (*bits && ((*bits | q.type->bit) != (PREFIX | SUFFIX) || (*bits & q.type->bit)))
         return refuse(c, OC_SCHEMA_FIELDS, "queryType", "keep one query type, or one 'prefix' and one 'suffix'",
                       "A field has one query type; only 'prefix' and 'suffix' may stand together");
     *bits |= q.type->bit;

@@ -1,4 +1,4 @@
-/* A byte that says local or remote, then a schema. */
+/* A byte that says which kind of schema, then the schema: a local or remote jsonSchema, or encryptedFields. */
 
 #include "cache.h"
 
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         cache = oc_cache_new();
     if (size < 1)
         return 0;
-    oc_schema_kind kind = data[0] & 1 ? OC_CSFLE_REMOTE : OC_CSFLE_LOCAL;
+    oc_schema_kind kind = (oc_schema_kind)(data[0] % (OC_ENCRYPTED_FIELDS + 1));
     const oc_tree *tree = oc_cache_get(cache, kind, data + 1, size - 1, &error);
     if (!tree)
         return 0;

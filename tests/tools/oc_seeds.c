@@ -24,14 +24,23 @@ static void write_seed(seeds *s, const void *head, size_t head_len, const uint8_
     fclose(file);
 }
 
-static void seed_schema(seeds *s, const bson_t *command) {
-    bson_iter_t it;
+static void seed_document(seeds *s, const char *head, const bson_iter_t *it) {
     uint32_t len;
     const uint8_t *bytes;
-    if (!bson_iter_init_find(&it, command, "jsonSchema") || !BSON_ITER_HOLDS_DOCUMENT(&it))
+    if (!BSON_ITER_HOLDS_DOCUMENT(it))
         return;
-    bson_iter_document(&it, &len, &bytes);
-    write_seed(s, "\1", 1, bytes, len);
+    bson_iter_document(it, &len, &bytes);
+    write_seed(s, head, 1, bytes, len);
+}
+
+static void seed_schema(seeds *s, const bson_t *command) {
+    bson_iter_t it, schemas;
+    if (bson_iter_init_find(&it, command, "jsonSchema"))
+        seed_document(s, "\1", &it);
+    if (bson_iter_init(&it, command) && bson_iter_find_descendant(&it, "encryptionInformation.schema", &schemas) &&
+        BSON_ITER_HOLDS_DOCUMENT(&schemas) && bson_iter_recurse(&schemas, &it))
+        while (bson_iter_next(&it))
+            seed_document(s, "\2", &it);
 }
 
 /* An OP_MSG with one section of kind 0. */
