@@ -99,11 +99,17 @@ def same_number(expected, got):
     return False
 
 
+def same_option(expected, got):
+    if isinstance(expected, dict) and set(expected) == {"$optional"}:
+        return got is None or same_option(expected["$optional"], got)
+    return got is not None and (same(expected, got) or same_number(expected, got))
+
+
 def same_command(expected, got):
     return (
         isinstance(got, dict)
-        and set(got) == set(expected)
-        and all(same(expected[k], got[k]) or same_number(expected[k], got[k]) for k in expected)
+        and set(got) <= set(expected)
+        and all(same_option(expected[k], got.get(k)) for k in expected)
     )
 
 
