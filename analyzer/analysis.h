@@ -37,6 +37,7 @@ typedef struct oc_analysis {
     bool qe;                       /* and that is Queryable Encryption: then nothing else in the request encrypts */
     bool collation;                /* a collation other than simple is in force for what is analysed now */
     uint64_t marks;                /* placeholders so far */
+    int32_t payloads;              /* ranges of Queryable Encryption so far, each with an id */
     oc_resolved resolved[4];       /* the latest ones, by turns */
     unsigned resolved_next;
     const struct oc_variable *variables; /* of the command's or the statement's `let` */

@@ -2,6 +2,7 @@
 
 #include "expression.h"
 #include "mark.h"
+#include "qe_expression.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -89,8 +90,11 @@ static bool two_operands(const oc_scope *s, const oc_elem *operand, oc_elem out[
 bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_results results = {.literals = true};
     oc_elem sides[2];
-    if (!two_operands(s, operand, sides))
+    bool handled;
+    if (!two_operands(s, operand, sides) || !oc_qe_compare(s, frame, operand, &handled))
         return false;
+    if (handled)
+        return oc_add_result(s, out, &oc_plain_node, no_path);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
     if (!inner)
         return oc_no_memory(s->a);
@@ -155,9 +159,11 @@ static bool all_constant(const oc_results *results, size_t from) {
 bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_results results = {.literals = true};
     oc_elem sides[2];
-    bool listed;
-    if (!two_operands(s, operand, sides))
+    bool listed, handled;
+    if (!two_operands(s, operand, sides) || !oc_qe_compare(s, frame, operand, &handled))
         return false;
+    if (handled)
+        return oc_add_result(s, out, &oc_plain_node, no_path);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
     if (!inner)
         return oc_no_memory(s->a);

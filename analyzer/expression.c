@@ -418,7 +418,7 @@ static bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *op
     return true;
 }
 
-static bool listed_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op) {
+bool oc_expect_plain_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op) {
     if (operand->type != OC_ARRAY)
         return oc_expect_plain(s, frame, operand, op);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
@@ -442,7 +442,16 @@ static bool plain_operator(const oc_scope *s, oc_frame *frame, const oc_elem *op
         return oc_is_opaque(operand) || oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
                                                 "The operand of %s must be a constant", row->name);
     return oc_takes_names(row->operand, operand) ? named_operands(s, frame, operand, row)
-                                                 : listed_operands(s, frame, operand, row->name);
+                                                 : oc_expect_plain_operands(s, frame, operand, row->name);
+}
+
+/* The scope where no comparison with a field of Queryable Encryption may stand. */
+static const oc_scope *without_comparisons(const oc_scope *s, oc_scope *copy) {
+    if (!s->conjunction)
+        return s;
+    *copy = *s;
+    copy->conjunction = NULL;
+    return copy;
 }
 
 static bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand, oc_results *out) {
@@ -459,6 +468,9 @@ static bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, cons
                        "An object representing an expression must have exactly one field: %s", row->name);
     if (oc_str_is(operand->name, "$literal") || oc_str_is(operand->name, "$const"))
         return oc_add_literal(s, frame, e, operand, out);
+    oc_scope apart;
+    if (!row->compares)
+        s = without_comparisons(s, &apart);
     if (row->evaluate)
         return row->evaluate(s, inner, operand, out);
     return plain_operator(s, inner, operand, row) && oc_add_result(s, out, &oc_plain_node, no_path);
@@ -474,14 +486,15 @@ oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e) {
 }
 
 bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    oc_scope apart;
     oc_elem first;
     switch (e->type) {
     case OC_STRING: return string(s, frame, e, out);
-    case OC_ARRAY: return array(s, frame, e, out);
+    case OC_ARRAY: return array(without_comparisons(s, &apart), frame, e, out);
     case OC_DOCUMENT:
         if (oc_bson_first(e->value, &first) && first.name.n && first.name.s[0] == '$')
             return operation(s, frame, e, &first, out);
-        return object(s, frame, e, out);
+        return object(without_comparisons(s, &apart), frame, e, out);
     default: return oc_add_literal(s, frame, e, e, out);
     }
 }

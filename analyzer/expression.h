@@ -22,6 +22,9 @@ typedef struct oc_variable {
     unsigned count; /* of variables up to this one */
 } oc_variable;
 
+/* What has been compared with range indexes so far (qe_range.h). */
+typedef struct oc_conjunction oc_conjunction;
+
 /* Every object of a tree that $$DESCEND evaluates an expression at. */
 typedef struct oc_levels {
     const oc_node **nodes;
@@ -36,6 +39,10 @@ typedef struct oc_scope {
     const char *place;       /* the stage, for messages: "$project" */
     const oc_levels *levels; /* field paths must be plain at each of these; NULL: none */
     const char *kept;        /* the clause of a filter that the server keeps, where nothing is marked; NULL: a query */
+    /* Queryable Encryption: the tree of the collection, as long as the pipeline has kept its paths (NULL: it has not);
+     * and where a comparison may stand, the conjunction that it is part of (NULL: it may not). */
+    const oc_node *original;
+    oc_conjunction *conjunction;
 } oc_scope;
 
 struct oc_literal {
@@ -68,6 +75,8 @@ const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e)
 const oc_node *oc_join_results(const oc_scope *s, const oc_results *results);
 /* Evaluates an operand that must be plain; `op` takes it. */
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
+/* The same of the operands of `op`, one or an array of them. */
+bool oc_expect_plain_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op);
 /* Evaluates a condition: plain as well. `$eq` of an encrypted field and a constant is such. */
 bool oc_condition(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
 /* Follows a dotted path from `node`, as field paths of expressions do. NULL on failure. */
@@ -107,6 +116,7 @@ typedef struct oc_expression_operator {
     const char *names; /* of named operands, with spaces between; one with '=' before it is no expression */
     bool (*evaluate)(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
                      oc_results *out); /* NULL: plain only */
+    bool compares;                     /* a comparison with a field of Queryable Encryption may stand here or below */
 } oc_expression_operator;
 
 /* Whether an operand reads no field. */

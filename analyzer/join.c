@@ -161,7 +161,7 @@ bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!bind_variables(p, inner, &parts[LET], &variables))
         return false;
     out = tree;
-    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], tree, ns, variables, &out))
+    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], tree, tree, ns, variables, &out))
         return false;
     return set_joined(p, &parts[AS], out, true);
 }
@@ -207,7 +207,7 @@ bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!connect(p, inner, parts))
         return false;
     oc_scope collection = p->scope;
-    collection.tree = p->collection;
+    collection.tree = collection.original = p->collection;
     if (parts[RESTRICT].start && !oc_filter_in(&collection, inner, &parts[RESTRICT]))
         return false;
     if (parts[DEPTH_FIELD].start) {
@@ -236,7 +236,7 @@ bool oc_stage_union_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!foreign(p, &parts[0], &parts[1], &ns, &tree))
         return false;
     out = tree;
-    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], tree, ns, p->scope.variables, &out))
+    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], tree, NULL, ns, p->scope.variables, &out))
         return false;
     p->scope.tree = oc_derive_either(p->scope.tree, out, p->scope.place, &p->scope.a->lookup);
     return p->scope.tree != NULL;
@@ -407,7 +407,7 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
         return false;
     return !parts[WHEN_MATCHED].start || parts[WHEN_MATCHED].type != OC_ARRAY ||
-           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &oc_plain_node, ns, variables, &out);
+           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &oc_plain_node, NULL, ns, variables, &out);
 }
 
 /* ---- where nothing is encrypted: names only ---- */

@@ -6,6 +6,9 @@
 #include "fields.h"
 #include "kept_schema.h"
 #include "normal_form.h"
+#include "qe_expression.h"
+#include "qe_mark.h"
+#include "qe_range.h"
 
 /* ---- tables ---- */
 
@@ -108,6 +111,7 @@ typedef struct filter {
     const oc_scope *scope; /* of $expr; NULL: there is none here */
     bool upsert;
     const stored_filter *stored; /* NULL: a query */
+    oc_conjunction *conjunction; /* Queryable Encryption: what this part is in; NULL: there is none in the request */
 } filter;
 
 /* One field of a filter. */
@@ -290,15 +294,15 @@ static oc_match_action action_at(const oc_answer *at, const oc_match_operator *r
     return REFUSE;
 }
 
-static bool is_kept_comparison(const predicate *p, oc_match_action action) {
-    if (!p->f->stored || p->at.position != OC_AT_ENCRYPTED)
-        return false;
-    return p->f->stored->plain || (action != OC_MATCH_PASS && action != OC_MATCH_NOT);
-}
-
-/* Beside encryptedFields, the errors of an ordinary filter come first: they say more. */
-static bool act(predicate *p, oc_frame *frame, const oc_elem *operand, const oc_match_operator *row,
-                oc_match_action action) {
+static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
+    const oc_match_operator *row = find_operator(operand->name);
+    if (!row)
+        return fail_unknown(p->f, operand->name);
+    oc_match_action action = action_at(&p->at, row);
+    if (p->at.position == OC_AT_BELOW)
+        return fail_below(p, row->name);
+    if (p->f->stored && p->at.position == OC_AT_ENCRYPTED && action != OC_MATCH_PASS && action != OC_MATCH_NOT)
+        return fail_stored(p, row->name);
     switch (action) {
     case OC_MATCH_REFUSE: return fail_refused(p, row->name);
     case OC_MATCH_PASS: return true;
@@ -313,19 +317,6 @@ static bool act(predicate *p, oc_frame *frame, const oc_elem *operand, const oc_
     return false;
 }
 
-static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
-    const oc_match_operator *row = find_operator(operand->name);
-    if (!row)
-        return fail_unknown(p->f, operand->name);
-    oc_match_action action = action_at(&p->at, row);
-    if (p->at.position == OC_AT_BELOW)
-        return fail_below(p, row->name);
-    bool kept = is_kept_comparison(p, action);
-    if (kept && !p->f->a->qe)
-        return fail_stored(p, row->name);
-    return act(p, frame, operand, row, action) && (!kept || fail_stored(p, row->name));
-}
-
 static bool predicate_operators(predicate *p, oc_frame *frame) {
     oc_iter it = oc_bson_iter(frame->doc);
     oc_elem e;
@@ -335,7 +326,7 @@ static bool predicate_operators(predicate *p, oc_frame *frame) {
     return true;
 }
 
-/* ---- fields and trees ---- */
+/* ---- fields ---- */
 
 static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
     switch (p->at.position) {
@@ -350,36 +341,104 @@ static bool implicit_value(predicate *p, oc_frame *frame, const oc_elem *e) {
     case OC_AT_ENCRYPTED:
     case OC_AT_ABOVE: break;
     }
-    bool kept = p->f->stored && p->at.position == OC_AT_ENCRYPTED;
-    if (kept && !p->f->a->qe)
+    if (p->f->stored && p->at.position == OC_AT_ENCRYPTED)
         return fail_stored(p, "$eq");
     if (e->type == OC_REGEX)
         return p->at.position == OC_AT_ABOVE || fail_refused(p, "$regex");
-    return compare_value(p, frame, e, "$eq", true, false) && (!kept || fail_stored(p, "$eq"));
+    return compare_value(p, frame, e, "$eq", true, false);
+}
+
+static bool compare_field(predicate *p, oc_frame *frame, const oc_elem *e) {
+    if (!oc_is_operator_object(e))
+        return implicit_value(p, frame, e);
+    return predicate_operators(p, &(oc_frame){.up = frame, .doc = e->value});
+}
+
+/* ---- fields of Queryable Encryption ---- */
+
+/* The first operator that is more than $exists; "" if there is none. */
+static oc_str first_comparison(const oc_elem *e) {
+    oc_str op = {"", 0};
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (!oc_is_operator_object(e))
+        return (oc_str){"$eq", 3};
+    while (op.n == 0 && oc_next(&it, &member)) {
+        if (oc_str_is(member.name, "$not") && member.type == OC_DOCUMENT)
+            op = oc_is_operator_object(&member) ? first_comparison(&member) : op;
+        else if (!oc_str_is(member.name, "$exists"))
+            op = member.name;
+    }
+    return op;
+}
+
+static bool compare_qe_index(predicate *p, oc_frame *frame, const oc_elem *e, const char *op) {
+    const oc_meta *meta = p->at.node->meta;
+    if (meta->qe->index == OC_QE_RANGE)
+        return oc_qe_filter_range(p->f->scope, p->f->conjunction, frame, e, meta);
+    if (meta->qe->index == OC_QE_UNINDEXED && op[0])
+        return oc_fail_qe_unindexed(p->f->a, &p->path, op);
+    return compare_field(p, frame, e);
+}
+
+static bool filter_qe_field(predicate *p, oc_frame *frame, const oc_elem *e) {
+    oc_name_text op = oc_name(first_comparison(e));
+    filter query = *p->f; /* the errors of a query come first: they say more */
+    predicate inner = *p;
+    query.stored = NULL;
+    inner.f = &query;
+    if (op.text[0] && !oc_qe_check_path(p->f->scope, p->path.name, op.text))
+        return false;
+    if (!compare_qe_index(&inner, frame, e, op.text))
+        return false;
+    bool kept = p->f->stored && (op.text[0] || p->f->stored->plain);
+    return !kept || fail_stored(p, op.text[0] ? op.text : "$exists");
 }
 
 static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
     predicate p = {.f = f, .path = {NULL, e->name}};
     if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
         return false;
-    if (!oc_is_operator_object(e))
-        return implicit_value(&p, frame, e);
-    return predicate_operators(&p, &(oc_frame){.up = frame, .doc = e->value});
+    bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
+    return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);
+}
+
+/* ---- trees ---- */
+
+/* The branches of $or and $nor are conjunctions of their own. */
+static bool filter_member(filter *f, oc_frame *frame, bool joins) {
+    if (joins || !f->conjunction)
+        return filter_document(f, frame);
+    oc_conjunction own = {.a = f->a};
+    filter inner = *f;
+    inner.conjunction = &own;
+    return filter_document(&inner, frame) && oc_conjunction_finish(&own);
 }
 
 static bool filter_list(filter *f, oc_frame *frame, const oc_elem *list, const char *op) {
     if (list->type != OC_ARRAY)
         return fail_shape(f, NULL, op, "an array of objects");
-    oc_frame array = {.up = frame, .doc = list->value};
+    oc_frame *array = oc_inner_frame(f->a, frame, list);
+    bool joins = strcmp(op, "$and") == 0;
     oc_iter it = oc_bson_iter(list->value);
     oc_elem e;
     while (oc_next(&it, &e)) {
         if (e.type != OC_DOCUMENT)
             return fail_shape(f, NULL, op, "an array of objects");
-        if (!filter_document(f, &(oc_frame){.up = &array, .doc = e.value}))
+        oc_frame *inner = array ? oc_inner_frame(f->a, array, &e) : NULL;
+        if (!inner)
+            return oc_no_memory(f->a);
+        if (!filter_member(f, inner, joins))
             return false;
     }
     return true;
+}
+
+static bool filter_expression(filter *f, oc_frame *frame, const oc_elem *e, const char *op) {
+    oc_conjunction own = {.a = f->a};
+    oc_scope scope = *f->scope;
+    scope.conjunction = f->conjunction ? &own : NULL;
+    return oc_condition(&scope, frame, e, op) && oc_conjunction_finish(&own);
 }
 
 /* A validator's $jsonSchema is stored with its encryption keywords, for clients to read. Beside or instead of the one
@@ -418,7 +477,7 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
         if (!f->scope)
             return oc_fail(f->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
                            "%s can only be applied to the top-level document", row->name);
-        return oc_condition(f->scope, frame, e, row->name);
+        return filter_expression(f, frame, e, row->name);
     }
     return false;
 }
@@ -434,11 +493,18 @@ static bool filter_document(filter *f, oc_frame *frame) {
     return true;
 }
 
+/* A whole filter. */
+static bool filter_conjunction(filter *f, oc_frame *frame, oc_conjunction *whole) {
+    f->conjunction = f->a->qe ? whole : NULL;
+    return filter_document(f, frame) && oc_conjunction_finish(whole);
+}
+
 static bool mark_filter(const oc_scope *s, oc_frame *frame, bool upsert) {
     oc_scope scope = *s;
+    oc_conjunction whole = {.a = s->a};
     scope.place = "$expr";
     filter f = {.a = s->a, .root = s->tree, .scope = &scope, .upsert = upsert};
-    return filter_document(&f, frame);
+    return filter_conjunction(&f, frame, &whole);
 }
 
 static bool mark_and_normalise(const oc_scope *s, oc_frame *frame, const oc_elem *e, bool upsert) {
@@ -448,11 +514,12 @@ static bool mark_and_normalise(const oc_scope *s, oc_frame *frame, const oc_elem
         return oc_fail_type(s->a, e, OC_DOCUMENT);
     if (!mark_filter(s, &inner, upsert))
         return false;
-    return s->a->marks == marks || oc_normalise_filter(s->a, &inner, s->tree);
+    bool qe = s->a->qe && s->tree->kind != OC_PLAIN;
+    return (s->a->marks == marks && !qe) || oc_normalise_filter(s->a, &inner, s->tree);
 }
 
 bool oc_filter(oc_analysis *a, oc_frame *frame, const oc_elem *e, bool upsert) {
-    oc_scope scope = {.a = a, .tree = a->root, .variables = a->variables, .place = "$expr"};
+    oc_scope scope = {.a = a, .tree = a->root, .variables = a->variables, .place = "$expr", .original = a->root};
     return oc_is_absent(e) || mark_and_normalise(&scope, frame, e, upsert);
 }
 
@@ -470,9 +537,9 @@ static bool check_kept(oc_analysis *a, const oc_elem *e, stored_filter *kept) {
     if (e->type != OC_DOCUMENT)
         return oc_fail_type(a, e, OC_DOCUMENT);
     kept->doc = e->value;
-    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = kept->clause};
+    oc_scope scope = {.a = a, .tree = a->root, .place = "$expr", .kept = kept->clause, .original = a->root};
     filter f = {.a = a, .root = a->root, .scope = &scope, .stored = kept};
-    return filter_document(&f, &(oc_frame){.doc = e->value});
+    return filter_conjunction(&f, &(oc_frame){.doc = e->value}, &(oc_conjunction){.a = a});
 }
 
 bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {

@@ -175,7 +175,11 @@ static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
     if (p->stored && !row->in_update)
         return oc_fail_stage(p, NULL, "use $set, $unset, $project, $replaceRoot or $replaceWith",
                              "is not allowed within an update");
-    return row->analyze(p, frame, &stage);
+    if (!row->analyze(p, frame, &stage))
+        return false;
+    if (!row->keeps)
+        p->scope.original = NULL;
+    return true;
 }
 
 static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
@@ -197,9 +201,9 @@ static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
     return true;
 }
 
-bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree, oc_str ns,
-                     const oc_variable *variables, const oc_node **out) {
-    oc_pipeline p = {.scope = {.a = outer->scope.a, .tree = tree, .variables = variables},
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree,
+                     const oc_node *original, oc_str ns, const oc_variable *variables, const oc_node **out) {
+    oc_pipeline p = {.scope = {.a = outer->scope.a, .tree = tree, .variables = variables, .original = original},
                      .collection = tree,
                      .ns = ns,
                      .depth = outer->depth + 1};
@@ -212,6 +216,7 @@ bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e
 bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out) {
     oc_pipeline p = *outer;
     p.depth++;
+    p.scope.original = NULL;
     if (!run(&p, frame, e))
         return false;
     *out = p.scope.tree;
@@ -219,9 +224,12 @@ bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem
 }
 
 bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
-    oc_pipeline p = {.scope = {.a = a, .tree = a->root, .variables = a->variables}, .collection = a->root, .ns = a->ns};
+    oc_pipeline p = {.scope = {.a = a, .tree = a->root, .variables = a->variables, .original = a->root},
+                     .collection = a->root,
+                     .ns = a->ns};
     uint64_t marks = a->marks;
-    return run(&p, frame, e) && (a->marks == marks || oc_normalise_later_ones(a));
+    bool normalise = a->qe && a->root->kind != OC_PLAIN;
+    return run(&p, frame, e) && ((a->marks == marks && !normalise) || oc_normalise_later_ones(a));
 }
 
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {

@@ -31,6 +31,7 @@ typedef struct oc_stage {
     const char *name;
     oc_stage_place place;
     bool in_update; /* allowed in a pipeline update */
+    bool keeps;     /* what it does not write stays where it was, for Queryable Encryption */
     /* `e`: the stage's field in its document, which is that of `frame`. */
     bool (*analyze)(oc_pipeline *p, oc_frame *frame, const oc_elem *e);
     /* For stages that name other collections: checks those names where nothing is encrypted. NULL: it names none. */
@@ -46,10 +47,10 @@ bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e);
 /* Where the request encrypts nothing: that a pipeline names only collections and stages that are known. */
 bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e);
 
-/* Runs a pipeline inside a stage, from `tree`; *out is the tree of its documents. */
-bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree, oc_str ns,
-                     const oc_variable *variables, const oc_node **out);
-/* The same from the documents that reach the stage. */
+/* Runs a pipeline inside a stage, from `tree`; *out is the tree of its documents. `original` as in oc_scope. */
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree,
+                     const oc_node *original, oc_str ns, const oc_variable *variables, const oc_node **out);
+/* The same from the documents that reach the stage; no field of Queryable Encryption can be compared there. */
 bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out);
 bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns);
 

@@ -49,14 +49,17 @@ static bool check_payload(oc_analysis *a, int kind, const oc_meta *meta, const o
 
 static const char not_equality[] = "Can only execute encrypted equality queries with an encrypted equality index";
 
+bool oc_fail_qe_unindexed(oc_analysis *a, const oc_path *path, const char *op) {
+    return oc_fail(
+        a->error, OC_QE_INDEX, path, op,
+        "give the field `queries: {queryType: \"equality\"}` in encryptedFields when the collection is created", "%s",
+        not_equality);
+}
+
 static bool check_index(oc_analysis *a, const oc_elem *e, const oc_qe *qe, const oc_marking *how) {
     switch (qe->index) {
     case OC_QE_EQUALITY: return true;
-    case OC_QE_UNINDEXED:
-        return oc_fail(
-            a->error, OC_QE_INDEX, how->path, how->op,
-            "give the field `queries: {queryType: \"equality\"}` in encryptedFields when the collection is created",
-            "%s", not_equality);
+    case OC_QE_UNINDEXED: return oc_fail_qe_unindexed(a, how->path, how->op);
     case OC_QE_TEXT:
         return oc_fail(a->error, OC_QE_INDEX, how->path, how->op,
                        "use {$expr: {$encStrNormalizedEq: {input: \"$field\", string: \"text\"}}}",

@@ -14,13 +14,10 @@
  * for one value to say (qe_range.h): such comparisons, and those of fields without an index, are errors here. */
 bool oc_qe_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how);
 
+/* The error of a comparison with a field that has no index; always false. */
+bool oc_fail_qe_unindexed(oc_analysis *a, const oc_path *path, const char *op);
+
 /* The first byte of a BinData of subtype 6, -1 for any other value or an empty one. */
 int oc_qe_payload(const oc_elem *e);
-
-/* The bytes of a BinData (length, subtype, content) in the arena. NULL: out of memory, with the error set. */
-typedef struct oc_qe_bytes {
-    const uint8_t *data;
-    size_t len;
-} oc_qe_bytes;
 
 #endif

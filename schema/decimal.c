@@ -90,7 +90,7 @@ bool oc_decimal_spans_less(const uint8_t *min, const uint8_t *max, int32_t preci
     if (low.class != FINITE || high.class != FINITE)
         return false;
     align(&low, &high);
-    u128 span = low.negative != high.negative     ? low.coefficient + high.coefficient
+    u128 span = low.negative != high.negative        ? low.coefficient + high.coefficient
                 : low.coefficient > high.coefficient ? low.coefficient - high.coefficient
                                                      : high.coefficient - low.coefficient;
     int64_t exponent = (int64_t)low.exponent + precision;

@@ -1,7 +1,8 @@
 #ifndef OC_DECIMAL_H
 #define OC_DECIMAL_H
 
-/* Decimal128 (IEEE 754-2008, binary integer encoding) as BSON stores it: as much as the bounds of a range index need. */
+/* Decimal128 (IEEE 754-2008, binary integer encoding) as BSON stores it: as much as the bounds of a range index need.
+ */
 
 #include "bson.h"
 

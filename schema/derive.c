@@ -180,6 +180,40 @@ const oc_node *oc_derive_either(const oc_node *one, const oc_node *other, const 
     return oc_derive_unknown(origin, lookup);
 }
 
+/* ---- what stages have left alone ---- */
+
+/* The name among the fields that were laid over `original`; *found is NULL if it is not one of them. False where `tree`
+ * is something else than `original` with fields laid over it. */
+static bool find_over(const oc_node *original, const oc_node *tree, oc_str name, const oc_node **found) {
+    for (*found = NULL; tree != original; tree = tree->base) {
+        if (!tree->base)
+            return false;
+        if (!*found)
+            *found = oc_name_table_find(&tree->children, name);
+    }
+    return true;
+}
+
+bool oc_derive_untouched(const oc_node *original, const oc_node *tree, oc_str path, oc_lookup *lookup) {
+    const oc_node *found;
+    if (!find_over(original, tree, (oc_str){"__safeContent__", 15}, &found) || found)
+        return false;
+    for (const char *at = path.s, *end = path.s + path.n; at && at <= end;) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        oc_str name = {at, (size_t)((dot ? dot : end) - at)};
+        if (!find_over(original, tree, name, &found))
+            return false;
+        if (!found)
+            return true;
+        original = oc_node_child(original, name, lookup);
+        tree = found;
+        if (!original || found == original)
+            return false;
+        at = dot ? dot + 1 : NULL;
+    }
+    return false;
+}
+
 bool oc_derive_work(oc_lookup *lookup) {
     return ++lookup->work <= MOST_WORK || oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
                                                   "The command has too many alternatives to be analysed");

@@ -44,6 +44,11 @@ typedef enum oc_derived {
 oc_derived oc_derive_set(const oc_node *root, oc_str path, const oc_node *value, oc_lookup *lookup,
                          const oc_node **out);
 
+/* Whether a dotted path means in `tree`, which stages have made of `original`, what it meant there: nothing on it has
+ * been written or dropped, and neither has __safeContent__, by which the server compares fields of Queryable
+ * Encryption. */
+bool oc_derive_untouched(const oc_node *original, const oc_node *tree, oc_str path, oc_lookup *lookup);
+
 /* Counts a step that can be taken very often, because alternatives multiply. False with the error set when there were
  * too many of them in the request. */
 bool oc_derive_work(oc_lookup *lookup);

@@ -28,8 +28,8 @@ enum { TEXT = PREFIX | SUFFIX | SUBSTRING, ANY = NONE | EQUALITY | RANGE | TEXT 
     (OC_TYPE_BIT(OC_INT32) | OC_TYPE_BIT(OC_INT64) | OC_TYPE_BIT(OC_DOUBLE) | OC_TYPE_BIT(OC_DECIMAL128) |             \
      OC_TYPE_BIT(OC_DATE))
 #define EQUALITY_TYPES                                                                                                 \
-    (ALL_TYPES & ~(OC_TYPE_BIT(OC_DOUBLE) | OC_TYPE_BIT(OC_DECIMAL128) | OC_TYPE_BIT(OC_DOCUMENT) |                    \
-                   OC_TYPE_BIT(OC_ARRAY)))
+    (ALL_TYPES &                                                                                                       \
+     ~(OC_TYPE_BIT(OC_DOUBLE) | OC_TYPE_BIT(OC_DECIMAL128) | OC_TYPE_BIT(OC_DOCUMENT) | OC_TYPE_BIT(OC_ARRAY)))
 
 typedef struct query_type {
     const char *name;
@@ -301,10 +301,9 @@ static const uint8_t *full_range(uint8_t type) {
     static const uint8_t double_range[] = "\x1F\0\0\0"
                                           "\x01min\0\xFF\xFF\xFF\xFF\xFF\xFF\xEF\xFF"
                                           "\x01max\0\xFF\xFF\xFF\xFF\xFF\xFF\xEF\x7F";
-    static const uint8_t decimal_range[] =
-        "\x2F\0\0\0"
-        "\x13min\0\xFF\xFF\xFF\xFF\x63\x8E\x8D\x37\xC0\x87\xAD\xBE\x09\xED\xFF\xDF"
-        "\x13max\0\xFF\xFF\xFF\xFF\x63\x8E\x8D\x37\xC0\x87\xAD\xBE\x09\xED\xFF\x5F";
+    static const uint8_t decimal_range[] = "\x2F\0\0\0"
+                                           "\x13min\0\xFF\xFF\xFF\xFF\x63\x8E\x8D\x37\xC0\x87\xAD\xBE\x09\xED\xFF\xDF"
+                                           "\x13max\0\xFF\xFF\xFF\xFF\x63\x8E\x8D\x37\xC0\x87\xAD\xBE\x09\xED\xFF\x5F";
     switch (type) {
     case OC_INT32: return int_range;
     case OC_INT64: return long_range;
@@ -404,8 +403,8 @@ static bool fill_text(const compiler *c, const query *q, oc_qe *qe) {
     if (!check_lengths(c, q))
         return false;
     /* A value has one placeholder for both of its indexes. */
-    if (qe->index == OC_QE_TEXT && (qe->contention != q->n[CONTENTION] || qe->fold_case != fold_case ||
-                                    qe->fold_diacritics != fold_diacritics))
+    if (qe->index == OC_QE_TEXT &&
+        (qe->contention != q->n[CONTENTION] || qe->fold_case != fold_case || qe->fold_diacritics != fold_diacritics))
         return refuse(c, OC_SCHEMA_FIELDS, NULL, "make them equal",
                       "The queries of a field differ in contention, caseSensitive or diacriticSensitive");
     qe->fold_case = fold_case;
@@ -462,8 +461,7 @@ static bool read_type(const compiler *c, const oc_elem *e, uint8_t *type) {
         return true;
     *type = oc_type_by_name(oc_elem_str(e));
     if (*type == 0)
-        return refuse(c, OC_SCHEMA_TYPE, "bsonType", NULL, "Unknown type name alias: %s",
-                      oc_name(oc_elem_str(e)).text);
+        return refuse(c, OC_SCHEMA_TYPE, "bsonType", NULL, "Unknown type name alias: %s", oc_name(oc_elem_str(e)).text);
     if (*type == OC_NULL || *type == OC_UNDEFINED || *type == OC_MIN_KEY || *type == OC_MAX_KEY)
         return refuse(c, OC_SCHEMA_TYPE, "bsonType", "no value of this type can be encrypted",
                       "Cannot encrypt element of type: %s", oc_type_name(*type));
@@ -571,7 +569,8 @@ static int rank(char c) {
     return c == '.' ? 0 : (uint8_t)c;
 }
 
-/* By components: a path, then all that is below it, then what only starts with the same letters. No path holds a NUL. */
+/* By components: a path, then all that is below it, then what only starts with the same letters. No path holds a NUL.
+ */
 static int compare_paths(const void *one, const void *other) {
     oc_str a = ((const field *)one)->path, b = ((const field *)other)->path;
     for (size_t i = 0; i < a.n && i < b.n; i++)
@@ -670,9 +669,7 @@ bool oc_encrypted_fields_compile(oc_tree *tree, const uint8_t *schema, oc_error 
     oc_elem fields = {0}, version = {0}, e;
     oc_iter it = oc_bson_iter(schema);
     while (oc_next(&it, &e)) {
-        oc_elem *to = oc_str_is(e.name, "fields")             ? &fields
-                      : oc_str_is(e.name, "strEncodeVersion") ? &version
-                                                              : NULL;
+        oc_elem *to = oc_str_is(e.name, "fields") ? &fields : oc_str_is(e.name, "strEncodeVersion") ? &version : NULL;
         if (!to)
             continue; /* servers and libmongocrypt add to it */
         if (to->start)

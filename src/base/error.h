@@ -81,6 +81,7 @@
     X(COLLECTION_OPTION, 2, "collection-option")                                                                       \
     X(BULK_OPERATION, 2, "bulk-operation")                                                                             \
     X(QE_INDEX, 2, "qe-index")                                                                                         \
+    X(QE_PATH, 2, "qe-path")                                                                                           \
     X(QE_PAYLOAD, 2, "qe-payload")                                                                                     \
     X(QE_SAFE_CONTENT, 2, "qe-safe-content")                                                                           \
     X(QE_MULTI_UPDATE, 2, "qe-multi-update")
