@@ -1,10 +1,10 @@
 /* A stored value in the order of its bytes (facts.md 3.3, 3.4, 3.6). The value itself is copied from the command; what
  * is before it is the edit's head, what follows it the tail:
  *
- *     head   BinData 6 | 3 | {t, a, ki, ku, v:             and for a range or text index   {v:
- *     value                                    "x"                                            5
- *     tail                                        , cm, s}                                     , min: 0, max: 9}, cm,
- * s} */
+ *     head    BinData 6 | 3 | {t, a, ki, ku, v:      and where an index has bounds or lengths:   {v:
+ *     value   "x"                                                                                5
+ *     tail    , cm, s}                                                          , min: 0, max: 9}, cm, s}
+ */
 
 #include "qe_mark.h"
 
@@ -41,7 +41,7 @@ static bool check_payload(oc_analysis *a, int kind, const oc_meta *meta, const o
                            : "encrypt it for the algorithm of the field's index, or give the plaintext";
     return kind == wanted.now || kind == wanted.old ||
            oc_fail(a->error, OC_QE_PAYLOAD, how->path, how->op, hint,
-                   "An explicitly encrypted payload of kind %d is not of the kind that is %s here", kind,
+                   "An explicitly encrypted payload is not of the kind that is %s here",
                    compared ? "compared" : "stored");
 }
 

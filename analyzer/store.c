@@ -182,7 +182,9 @@ static bool unchanged_child(const oc_pipeline *p, const oc_node *target, const o
         return false;
     if (wanted->kind == OC_PLAIN && (path || !oc_is_safe_content(p->scope.a, name)))
         return agree(p, wanted, child, &here);
-    return wanted->kind == OC_ABOVE ? unchanged(p, wanted, child, &here) : fail_write(p, &here);
+    if (wanted->kind != OC_ABOVE || is_same(child, wanted)) /* {$set: {user: "$user"}} writes it whole */
+        return fail_write(p, &here);
+    return unchanged(p, wanted, child, &here);
 }
 
 static bool unchanged_names(const oc_pipeline *p, const oc_name_table *table, const oc_node *target,
