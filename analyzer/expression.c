@@ -99,6 +99,11 @@ bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
         return oc_fail_unknown_node(s, r->node, r->path);
     if (s->kept)
         return oc_fail_kept(s, r->path, op);
+    if (s->a->qe && r->path.n)
+        return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, r->path}, op,
+                       "compute with it in the application, after decryption",
+                       "Invalid reference to an encrypted field within aggregate expression: %s%s",
+                       oc_name(r->path).text, describe(r->node));
     return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, r->path}, op,
                    "compute with it in the application, after decryption",
                    "Expression '%s' cannot take an encrypted field%s%s%s%s", op, r->path.n ? ": '" : "",

@@ -19,7 +19,8 @@ static bool fail_key(const oc_scope *s, const oc_node *node, const oc_path *path
         return oc_fail(s->a->error, OC_GROUP_KEY, path, s->place, "group by its fields one by one",
                        "Cannot group on '%s', which is %s with encrypted fields", name,
                        node->kind == OC_ABOVE ? "an object" : "an array");
-    return oc_fail(s->a->error, OC_GROUP_KEY, path, s->place, "group by a field with the Deterministic algorithm",
+    return oc_fail(s->a->error, OC_GROUP_KEY, path, s->place,
+                   s->a->qe ? "group by a plain field" : "group by a field with the Deterministic algorithm",
                    "Cannot group on field '%s' which is encrypted with the random algorithm or whose encryption "
                    "properties are not known until runtime%s%s",
                    name, node->kind == OC_UNKNOWN ? ", because of " : "", node->kind == OC_UNKNOWN ? node->origin : "");
