@@ -38,8 +38,7 @@ static bool fail_constant(const oc_scope *s, oc_str path, const char *op) {
 
 /* ---- operands ---- */
 
-/* Operands stand where no comparison may. */
-static oc_scope operands_scope(const oc_scope *s) {
+oc_scope oc_operands_scope(const oc_scope *s) {
     oc_scope inner = *s;
     inner.conjunction = NULL;
     return inner;
@@ -63,7 +62,7 @@ static bool field_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, 
 /* The one constant that an operand is, written as it is or as {$literal: …}; NULL, without an error, for anything else.
  */
 static const oc_literal *constant_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
-    oc_scope inner = operands_scope(s);
+    oc_scope inner = oc_operands_scope(s);
     oc_results results = {.literals = true};
     if (!oc_evaluate_each(&inner, frame, e, &results) || results.count != 1)
         return NULL;
@@ -221,7 +220,7 @@ bool oc_qe_compare(const oc_scope *s, oc_frame *frame, const oc_elem *op, bool *
 
 bool oc_evaluate_order(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     bool handled;
-    oc_scope inner = operands_scope(s);
+    oc_scope inner = oc_operands_scope(s);
     if (!oc_qe_compare(s, frame, operand, &handled))
         return false;
     return (handled || oc_expect_plain_operands(&inner, frame, operand, operand->name.s)) &&
@@ -355,7 +354,7 @@ static bool compare_text(const oc_scope *s, oc_frame *frame, const oc_result *fi
 
 bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     const text_operator *row = find_text_operator(operand->name);
-    oc_scope inner = operands_scope(s);
+    oc_scope inner = oc_operands_scope(s);
     oc_elem parts[2] = {0};
     oc_result field;
     bool is_field;
