@@ -6,6 +6,7 @@ machine asks a callback for the marked command and for keys.
 import struct
 import subprocess
 import uuid
+from collections import namedtuple
 
 import bson
 from bson import Binary
@@ -16,6 +17,7 @@ from pymongocrypt.state_machine import MongoCryptCallback
 
 KMS = {"local": {"key": bytes(range(96))}}
 MATERIAL = bytes(reversed(range(96)))
+Element = namedtuple("Element", "type bytes")  # the number of a BSON type and the bytes of a value
 ENCRYPTED = 6  # the subtype of everything that concerns encryption
 
 
@@ -43,10 +45,28 @@ class Engine:
         self.process.stdout.close()
 
 
+def framed(body):
+    return struct.pack("<i", len(body) + 5) + body + b"\0"
+
+
 def append(document, name, value):
     """Bytes of a document with one more field; the others are not decoded, since some types would not survive it."""
-    body = document[4:-1] + bson.encode({name: value})[4:-1]
-    return struct.pack("<i", len(body) + 5) + body + b"\0"
+    return framed(document[4:-1] + element(name, value))
+
+
+def encode(document):
+    """bson.encode, and values that Python cannot hold as Element."""
+    return framed(b"".join(element(name, value) for name, value in document.items()))
+
+
+def element(name, value):
+    if isinstance(value, dict):
+        value = Element(3, encode(value))
+    if isinstance(value, list):
+        value = Element(4, encode({str(i): member for i, member in enumerate(value)}))
+    if isinstance(value, Element):
+        return bytes([value.type]) + name.encode() + b"\0" + value.bytes
+    return bson.encode({name: value})[4:-1]
 
 
 class Vault(MongoCryptCallback):
@@ -97,7 +117,7 @@ class Crypt:
         self.explicit = ExplicitEncrypter(self.vault, MongoCryptOptions(KMS))
         for _ in range(keys):
             self.explicit.create_data_key("local", key_material=MATERIAL)
-        options = MongoCryptOptions(KMS, encrypted_fields_map=bson.encode(encrypted_fields), bypass_encryption=True)
+        options = MongoCryptOptions(KMS, encrypted_fields_map=encode(encrypted_fields), bypass_encryption=True)
         self.automatic = AutoEncrypter(self.vault, options)
 
     def encrypt_command(self, database, command):
