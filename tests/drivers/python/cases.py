@@ -179,9 +179,8 @@ RANGE_FILTERS = {
     "$gt and $lte": lambda a, b: ({"f": {"$gt": a, "$lte": b}}, [[("$gt", a), ("$lte", b)]]),
     "$gte and $lt": lambda a, b: ({"f": {"$gte": a, "$lt": b}}, [[("$gte", a), ("$lt", b)]]),
     "two members of $and": lambda a, b: ({"$and": [{"f": {"$gte": a}}, {"f": {"$lt": b}}]}, [[("$gte", a), ("$lt", b)]]),
-    "the upper bound first": lambda a, b: ({"f": {"$lt": b, "$gte": a}}, [[("$lt", b), ("$gte", a)]]),
     "two ranges in $or": lambda a, b: (
-        {"$or": [{"f": {"$gte": a, "$lte": b}}, {"f": {"$gt": b}}]}, [pair(a, b), [("$gt", b)]]),
+        {"$or": [{"f": {"$gte": a, "$lte": b}}, {"f": {"$gte": b}}]}, [pair(a, b), [("$gte", b)]]),
     "value": lambda a, b: ({"f": a}, [pair(a, a)]),
     "$eq": lambda a, b: ({"f": {"$eq": b}}, [pair(b, b)]),
     "$ne": lambda a, b: ({"f": {"$ne": a}}, [pair(a, a)]),
