@@ -28,7 +28,7 @@ INT64_LIMITS = {"min": bson.Int64(-(2**63)), "max": bson.Int64(2**63 - 1)}
 LIMITS = {
     "int": {"min": -(2**31), "max": 2**31 - 1},
     "long": INT64_LIMITS,
-    "date": {name: DatetimeMS(limit) for name, limit in INT64_LIMITS.items()},
+    "date": {name: DatetimeMS(int(limit)) for name, limit in INT64_LIMITS.items()},
 }
 DATES = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)  # the whole range of BSON
 CRYPT = None

@@ -3,8 +3,8 @@
 
     with_packages.py VENV PROGRAM [arguments]
 
-Exits with 77, which ctest counts as skipped, where there is no environment yet and none can be made: the package index is out
-of reach, or Python came without venv.
+Exits with 77, which ctest counts as skipped, where there is no environment yet and none can be made: no package index is
+within reach, or Python came without venv.
 """
 import os
 import pathlib
@@ -15,7 +15,7 @@ import venv
 SKIPPED = 77
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
 PIP = ["-m", "pip", "--disable-pip-version-check", "--retries", "1", "--timeout", "20", "install", "--quiet", "--only-binary", ":all:"]
-UNREACHABLE = ("Retrying (", "Connection refused", "Temporary failure in name resolution", "ProxyError")
+UNREACHABLE = ("Retrying (", "(from versions: none)")  # as pip words it
 
 
 def skip(reason):
@@ -30,7 +30,7 @@ def install(folder, python):
         skip("Python has no venv with pip (on Debian: apt-get install python3-venv)")
     pip = subprocess.run([python, *PIP, "-r", REQUIREMENTS], stderr=subprocess.PIPE, text=True)
     if pip.returncode and any(sign in pip.stderr for sign in UNREACHABLE):
-        skip("pip cannot reach its package index")
+        skip("pip reaches no package index, or the index has nothing for this platform")
     if pip.returncode:
         sys.exit(pip.stderr)
 
