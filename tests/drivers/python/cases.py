@@ -105,13 +105,20 @@ TRIMMED = [
     ranged("decimal-trim-127", "decimal", DECIMALS, trimFactor=127),
 ]
 # The default trim factor depends on the size of the domain: around the place where it is left out.
-RANGE += [ranged("int-to-%d" % top, "int", [0, 1], min=0, max=top) for top in (1, 2, 3, 62, 63, 64, 126, 127, 128, 129, 255, 256)]
-RANGE += [ranged("long-to-%d" % top, "long", longs(0, 1), min=Int64(0), max=Int64(top)) for top in (1, 63, 127, 128)]
-RANGE += [
-    ranged("%s-to-%s-precision-%d" % (kind, top, precision), kind, [make("0"), make("1")], min=make("0"), max=make(top), precision=precision)
-    for kind, make in (("double", float), ("decimal", Decimal128))
-    for top, precision in (("1", 0), ("1", 1), ("1", 2), ("6.3", 1), ("6.4", 1), ("12.6", 1), ("12.7", 1), ("12.8", 1), ("12.9", 1), ("127", 0), ("128", 0))
-]
+TOPS = (1, 2, 3, 62, 63, 64, 126, 127, 128, 129, 255, 256)
+PRECISE_TOPS = [(top, 1) for top in ("1", "6.3", "6.4", "12.6", "12.7", "12.8", "12.9")]
+PRECISE_TOPS += [("1", 0), ("1", 2), ("127", 0), ("128", 0)]
+
+
+def precise(kind, make, top, precision):
+    name = "%s-to-%s-precision-%d" % (kind, top, precision)
+    return ranged(name, kind, [make("0"), make("1")], min=make("0"), max=make(top), precision=precision)
+
+
+RANGE += [ranged("int-to-%d" % top, "int", [0, 1], min=0, max=top) for top in TOPS]
+RANGE += [ranged("long-to-%d" % top, "long", longs(0, 1), min=Int64(0), max=Int64(top)) for top in TOPS]
+RANGE += [precise("double", float, *top) for top in PRECISE_TOPS]
+RANGE += [precise("decimal", Decimal128, *top) for top in PRECISE_TOPS]
 
 
 def query(kind, shortest, longest, length=None):
@@ -146,6 +153,15 @@ PREVIEW = [
 ]
 WRITABLE = UNINDEXED + EQUALITY + RANGE + TRIMMED + TEXT
 INDEXES = WRITABLE + PREVIEW
+
+# ---- client-side field level encryption ----
+
+DETERMINISTIC = "AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic"
+RANDOMISED = "AEAD_AES_256_CBC_HMAC_SHA_512-Random"
+NOT_DETERMINISTIC = NO_EQUALITY | {"bool", "javascriptWithScope"}
+
+CSFLE = [Index("deterministic-" + kind, kind, DETERMINISTIC, VALUES[kind]) for kind in VALUES if kind not in NOT_DETERMINISTIC]
+CSFLE += [Index("random-" + kind, kind, RANDOMISED, values) for kind, values in VALUES.items()]
 
 # ---- filters ----
 
@@ -239,6 +255,8 @@ FILTER_COMMANDS = {
     "delete": lambda c, q: {"delete": c, "deletes": [{"q": q, "limit": 1}]},
     "findAndModify": lambda c, q: {"findAndModify": c, "query": q, "update": {"$set": {"x": 1}}},
     "findAndModify remove": lambda c, q: {"findAndModify": c, "query": q, "remove": True},
+    "$lookup": lambda c, q: aggregate_lookup(c, c, q),
+    "$lookup from elsewhere": lambda c, q: aggregate_lookup("unindexed-int", c, q),
     "explain": lambda c, q: {"explain": {"find": c, "filter": q}},
     "bulkWrite update": lambda c, q: bulk(c, {"update": 0, "filter": q, "updateMods": {"$set": {"x": 1}}}),
     "bulkWrite delete": lambda c, q: bulk(c, {"delete": 0, "filter": q}),
@@ -254,6 +272,11 @@ WRITE_COMMANDS = {
     "bulkWrite insert": lambda c, d: bulk(c, {"insert": 0, "document": d}),
     "bulkWrite update": lambda c, d: bulk(c, {"update": 0, "filter": {}, "updateMods": {"$set": d}}),
 }
+
+
+def aggregate_lookup(collection, other, query):
+    stage = {"$lookup": {"from": other, "pipeline": [{"$match": query}], "as": "x"}}
+    return {"aggregate": collection, "pipeline": [stage], "cursor": {}}
 
 
 def bulk(collection, *operations):

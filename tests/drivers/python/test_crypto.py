@@ -19,9 +19,11 @@ from pymongocrypt.errors import MongoCryptError
 import cases
 from vault import Crypt, Engine, encode, key_id, payloads
 
-INDEXES = {index.name: index for index in cases.INDEXES}
+INDEXES = {index.name: index for index in cases.INDEXES + cases.CSFLE}
 NUMBERS = {name: number for number, name in enumerate(INDEXES)}  # of their keys
+DETERMINISTIC, RANDOMISED = 1, 2
 INSERT, FIND_EQUALITY, FIND_RANGE, UNINDEXED, FIND_TEXT = 11, 12, 13, 16, 18
+CIPHERTEXTS = {DETERMINISTIC, RANDOMISED, UNINDEXED}
 RANDOM = {"p", "v"}
 RANGE_OPTIONS = ("min", "max", "precision", "sparsity", "trimFactor")
 INT64_LIMITS = {"min": bson.Int64(-(2**63)), "max": bson.Int64(2**63 - 1)}
@@ -37,7 +39,7 @@ CRYPT = None
 def main():
     global CRYPT
     engine = Engine(sys.argv.pop(1))
-    CRYPT = Crypt(engine, {"db." + name: encrypted_fields(name) for name in INDEXES}, len(INDEXES))
+    CRYPT = Crypt(engine, len(INDEXES), by_namespace(cases.INDEXES, encrypted_fields), by_namespace(cases.CSFLE, json_schema))
     passed = unittest.main(exit=False).result.wasSuccessful()
     CRYPT.close()
     engine.close()
@@ -45,6 +47,16 @@ def main():
 
 
 # ---- through libmongocrypt ----
+
+def by_namespace(indexes, schema):
+    return {"db." + index.name: schema(index.name) for index in indexes}
+
+
+def json_schema(name):
+    kind, algorithm = INDEXES[name].bson_type, INDEXES[name].queries
+    encrypted = {"keyId": [key_id(NUMBERS[name])], "algorithm": algorithm, "bsonType": kind}
+    return {"bsonType": "object", "properties": {"f": {"encrypt": encrypted}}}
+
 
 def encrypted_fields(name):
     field = {"path": "f", "keyId": key_id(NUMBERS[name]), "bsonType": INDEXES[name].bson_type}
@@ -70,13 +82,15 @@ def stored(name, value):
 
 def explicit(name, value, algorithm, **options):
     value = encode({"v": value})
-    options = {"key_id": key_id(NUMBERS[name]), "contention_factor": contention(name), **options}
-    return [decoded(payload) for payload in CRYPT.encrypt_value(value, algorithm=algorithm, **options)]
+    if INDEXES[name].queries != algorithm:
+        options["contention_factor"] = contention(name)
+    found = CRYPT.encrypt_value(value, algorithm=algorithm, key_id=key_id(NUMBERS[name]), **options)
+    return [decoded(payload) for payload in found]
 
 
 def decoded(payload):
-    """The first byte, and the document that the others are in all payloads but ciphertexts."""
-    return payload[0], payload[1:] if payload[0] == UNINDEXED else bson.decode(payload[1:], DATES)
+    """The first byte, and the rest, which is a document where it is no ciphertext."""
+    return payload[0], payload[1:] if payload[0] in CIPHERTEXTS else bson.decode(payload[1:], DATES)
 
 
 # ---- options of explicit encryption, out of a schema ----
@@ -173,6 +187,16 @@ class Case(unittest.TestCase):
         if found != expected:
             self.fail("not the explicit payload: %s" % "; ".join(differences(found, expected)))
 
+    def each(self, indexes, check):
+        for index in indexes:
+            for value in index.values:
+                with self.subTest(index=index.name, value=value):
+                    check(index.name, value)
+
+    def decrypted(self, name, value):
+        command = CRYPT.decrypt(encrypt({"insert": name, "documents": [{"f": value}]}))
+        self.assertIn(encode({"f": value}), command)
+
 
 def differences(found, expected, path=""):
     """The places where two payloads differ, without their tokens."""
@@ -192,12 +216,6 @@ def brief(value):
 class Writes(Case):
     """Values of every type, for every index, wherever they are stored."""
 
-    def each(self, indexes, check):
-        for index in indexes:
-            for value in index.values:
-                with self.subTest(index=index.name, value=value):
-                    check(index.name, value)
-
     def ciphertext(self, name, value):
         self.assertEqual(stored(name, value)[0], UNINDEXED)
 
@@ -208,10 +226,6 @@ class Writes(Case):
             self.same(without_random((kind, payload)), without_random(explicit_write(name, value)))
         else:
             self.assertLessEqual(payload["k"], contention(name))
-
-    def decrypted(self, name, value):
-        command = CRYPT.decrypt(encrypt({"insert": name, "documents": [{"f": value}]}))
-        self.assertIn(encode({"f": value}), command)
 
     def test_every_type_without_an_index_is_ciphertext(self):
         self.each(cases.UNINDEXED, self.ciphertext)
@@ -232,6 +246,33 @@ class Writes(Case):
                     self.assertEqual(payload[0], expected[0])
                     if payload[0] == INSERT:
                         self.same(without_random(payload), without_random(expected))
+
+
+class Csfle(Case):
+    """Client-side field level encryption: the values of jsonSchema's encrypt."""
+
+    def as_explicit(self, name, value):
+        payload, expected = stored(name, value), explicit(name, value, INDEXES[name].queries)[0]
+        if payload[0] == DETERMINISTIC:
+            self.assertEqual(payload, expected)
+        else:
+            self.assertEqual((payload[0], len(payload[1])), (RANDOMISED, len(expected[1])))
+
+    def test_every_value_is_as_explicitly_encrypted(self):
+        self.each(cases.CSFLE, self.as_explicit)
+
+    def test_every_value_is_decrypted_as_it_was(self):
+        self.each(cases.CSFLE, self.decrypted)
+
+    def test_every_filter_on_every_deterministic_type(self):
+        for index in cases.CSFLE:
+            if index.queries != cases.DETERMINISTIC or index.bson_type in cases.NO_COMPARISON:
+                continue
+            for form, build in cases.EQUALITY_FILTERS.items():
+                with self.subTest(index=index.name, filter=form):
+                    query, values = build(index.values[0], index.values[-1])
+                    found = automatic({"find": index.name, "filter": query})
+                    self.assertEqual(found, [explicit(index.name, value, index.queries)[0] for value in values])
 
 
 class Equality(Case):
@@ -285,6 +326,12 @@ class Ranges(Case):
         found = automatic({"find": "range-int", "filter": {"f": {"$lt": 9, "$gte": 5}}})
         expected = joined([explicit_range("range-int", [("$gte", 5), ("$lt", 9)])])
         self.same(found, expected[::-1])
+
+    def test_several_statements_count_their_ranges_together(self):
+        deletes = [{"q": {"f": {"$gte": 5, "$lt": 9}}, "limit": 1}, {"q": {"f": {"$gt": 7}}, "limit": 1}]
+        found = automatic({"delete": "range-int", "deletes": deletes})
+        expected = joined(explicit_range("range-int", bounds) for bounds in ([("$gte", 5), ("$lt", 9)], [("$gt", 7)]))
+        self.same(found, expected)
 
     def test_bounds_at_the_ends_of_the_domain(self):
         for name, low, high in (("range-int-bounds", -1000, 1000), ("range-int", -(2**31), 2**31 - 1)):

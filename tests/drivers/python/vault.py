@@ -16,6 +16,7 @@ from pymongocrypt.options import MongoCryptOptions
 from pymongocrypt.state_machine import MongoCryptCallback
 
 KMS = {"local": {"key": bytes(range(96))}}
+DAEMON = {"maxWireVersion": 27, "ok": 1}
 MATERIAL = bytes(reversed(range(96)))
 Element = namedtuple("Element", "type bytes")  # the number of a BSON type and the bytes of a value
 ENCRYPTED = 6  # the subtype of everything that concerns encryption
@@ -73,14 +74,15 @@ class Vault(MongoCryptCallback):
     def __init__(self, engine):
         self.engine = engine
         self.keys = {}
-        self.marked = None  # the last reply of the engine
 
     def mark_command(self, database, command):
-        self.marked = self.engine.analyze(append(command, "$db", database))
-        reply = bson.decode(self.marked)
+        if "isMaster" in bson.decode(command):  # before a command with several collections
+            return bson.encode(DAEMON)
+        marked = self.engine.analyze(append(command, "$db", database))
+        reply = bson.decode(marked)
         if not reply["ok"]:
             raise Refused(reply["errmsg"])
-        return self.marked
+        return marked
 
     def fetch_keys(self, filter):
         wanted = bson.decode(filter)["$or"][0]["_id"]["$in"]
@@ -110,14 +112,15 @@ def key_id(number):
 
 
 class Crypt:
-    """libmongocrypt with encrypted fields by namespace; their keys are made here, the first is key_id(0)."""
+    """libmongocrypt with the schemas of namespaces. Their keys are made here, the first is key_id(0)."""
 
-    def __init__(self, engine, encrypted_fields, keys):
+    def __init__(self, engine, keys, encrypted_fields, json_schemas):
         self.vault = Vault(engine)
         self.explicit = ExplicitEncrypter(self.vault, MongoCryptOptions(KMS))
         for _ in range(keys):
             self.explicit.create_data_key("local", key_material=MATERIAL)
-        options = MongoCryptOptions(KMS, encrypted_fields_map=encode(encrypted_fields), bypass_encryption=True)
+        options = MongoCryptOptions(
+            KMS, encode(json_schemas), encode(encrypted_fields), bypass_encryption=True, enable_multiple_collinfo=True)
         self.automatic = AutoEncrypter(self.vault, options)
 
     def encrypt_command(self, database, command):

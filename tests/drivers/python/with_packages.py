@@ -14,7 +14,8 @@ import venv
 
 SKIPPED = 77
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
-PIP = ["-m", "pip", "--disable-pip-version-check", "--retries", "1", "--timeout", "20", "install", "--quiet", "--only-binary", ":all:"]
+PIP = ["-m", "pip", "--disable-pip-version-check", "--retries", "1", "--timeout", "20"]
+INSTALL = ["install", "--quiet", "--only-binary", ":all:"]
 UNREACHABLE = ("Retrying (", "(from versions: none)")  # as pip words it
 
 
@@ -28,7 +29,7 @@ def install(folder, python):
         venv.create(folder, clear=True, with_pip=True)
     except (subprocess.CalledProcessError, ImportError):
         skip("Python has no venv with pip (on Debian: apt-get install python3-venv)")
-    pip = subprocess.run([python, *PIP, "-r", REQUIREMENTS], stderr=subprocess.PIPE, text=True)
+    pip = subprocess.run([python, *PIP, *INSTALL, "-r", REQUIREMENTS], stderr=subprocess.PIPE, text=True)
     if pip.returncode and any(sign in pip.stderr for sign in UNREACHABLE):
         skip("pip reaches no package index, or the index has nothing for this platform")
     if pip.returncode:
