@@ -13,6 +13,7 @@ import sys
 import venv
 
 SKIPPED = 77
+LONGEST = 300  # seconds
 REQUIREMENTS = pathlib.Path(__file__).with_name("requirements.txt")
 PIP = ["-m", "pip", "--disable-pip-version-check", "--retries", "1", "--timeout", "20"]
 INSTALL = ["install", "--quiet", "--only-binary", ":all:"]
@@ -29,7 +30,10 @@ def install(folder, python):
         venv.create(folder, clear=True, with_pip=True)
     except (subprocess.CalledProcessError, ImportError):
         skip("Python has no venv with pip (on Debian: apt-get install python3-venv)")
-    pip = subprocess.run([python, *PIP, *INSTALL, "-r", REQUIREMENTS], stderr=subprocess.PIPE, text=True)
+    try:
+        pip = subprocess.run([python, *PIP, *INSTALL, "-r", REQUIREMENTS], stderr=subprocess.PIPE, text=True, timeout=LONGEST)
+    except subprocess.TimeoutExpired:
+        skip("pip has not finished in %d seconds" % LONGEST)
     if pip.returncode and any(sign in pip.stderr for sign in UNREACHABLE):
         skip("pip reaches no package index, or the index has nothing for this platform")
     if pip.returncode:
