@@ -80,6 +80,10 @@ bool eval_finds(eval *e, const value *stored, const value *operand, const char *
     return true;
 }
 
+static const char *field_path(const char *text) {
+    return strncmp(text, "$$", 2) == 0 && strchr(text, '.') ? strchr(text, '.') + 1 : text + 1;
+}
+
 /* {input: "$name", prefix: "ab"} */
 const value *eval_text_operator(eval *e, const value *operands, const value *doc) {
     const value *input = value_get(operands, "input"), *part = operands->type == T_DOC ? operands->last : NULL;
@@ -88,7 +92,7 @@ const value *eval_text_operator(eval *e, const value *operands, const value *doc
         e->unknown = true;
         return NULL;
     }
-    const metadata *meta = collection_metadata(e->origin, value_chars(input) + 1);
+    const metadata *meta = collection_metadata(e->origin, field_path(value_chars(input)));
     const value *text = eval_expression(e, input, doc), *constant = eval_expression(e, part, doc);
     if (!eval_finds(e, text, constant, operands->name, &result) && text && text->type == T_STRING && constant)
         result = matches_text(e, operands->name, value_chars(text), value_chars(constant),

@@ -99,7 +99,7 @@ static void judge_bulk_op(judge *j, const value *o, const value *r) {
 static void judge_kept_schema(judge *j, const value *schema) {
     const value *properties = value_get(schema, "properties");
     for (const value *m = properties && properties->type == T_DOC ? properties->first : NULL; m; m = m->next)
-        if (m->first && node_holds(j->p, node_child(j->p, tree(j), m->name)))
+        if (m->first && node_child(j->p, tree(j), m->name)->kind == N_ENCRYPTED)
             judge_refuse(j, "a $jsonSchema over '%s'", m->name);
 }
 
@@ -289,7 +289,7 @@ static void judge_explain(judge *j, const value *o, const value *r) {
 
 verdict judge_command(judge *j, const value *command, const value *result) {
     const value *bare = without_schema(j, command);
-    j->encrypts = world_encrypts(j->w);
+    j->encrypts = world_request_encrypts(j->w, command);
     j->verdict = V_FINE;
     if (j->encrypts && value_placeholders(bare))
         judge_refuse(j, "a forged placeholder");
@@ -297,7 +297,7 @@ verdict judge_command(judge *j, const value *command, const value *result) {
         judge_explain(j, bare, result);
     else
         judge_inner(j, bare, result);
-    if (result && j->w->qe && j->verdict == V_FINE)
+    if (result && j->w->qe && j->encrypts && j->verdict == V_FINE)
         judge_qe_result(j, result);
     return j->verdict;
 }

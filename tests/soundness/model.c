@@ -420,6 +420,13 @@ bool world_encrypts(const world *w) {
     return encrypts;
 }
 
+bool world_request_encrypts(const world *w, const value *command) {
+    const value *names = w->qe ? value_get(command, "nsInfo") : NULL;
+    const value *ns = names && names->first ? value_get(names->first, "ns") : NULL;
+    const collection *c = ns && strncmp(value_chars(ns), "db.", 3) == 0 ? world_find(w, value_chars(ns) + 3) : NULL;
+    return c ? c->root->encrypts : world_encrypts(w);
+}
+
 position position_root(const model *root) {
     return (position){{root}, 1};
 }

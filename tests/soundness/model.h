@@ -114,6 +114,8 @@ bool world_without(world *to, const world *from, unsigned n, pool *p);
 value *world_put_schema(const world *w, const collection *c, pool *p, value *command);
 const collection *world_find(const world *w, const char *name);
 bool world_encrypts(const world *w);
+/* Some schema that is sent with the command encrypts: bulkWrite sends that of its own namespace. */
+bool world_request_encrypts(const world *w, const value *command);
 
 /* Of Queryable Encryption: a random field at the path, and the encryptedFields that hold those below the root. */
 model *queryable_leaf(rng *r, pool *p, const char *path, int key);

@@ -127,14 +127,14 @@ static const char *evaluated(bench *b, const world *w, const value *command, con
     return c ? compare_meanings(b, command, result, c, documents_for(b, w, c, seed, w->qe && mentions(command, "$expr")), done) : NULL;
 }
 
-static const char *check_flags(const world *w, const value *reply, const opencrypt_reply *given) {
+static const char *check_flags(bool encrypts, const value *reply, const opencrypt_reply *given) {
     const value *has = value_get(reply, "hasEncryptionPlaceholders"),
                 *needs = value_get(reply, "schemaRequiresEncryption");
     if (!has || has->type != T_BOOL || has->bytes[0] != (given->placeholders > 0))
         return "wrong hasEncryptionPlaceholders";
-    if (value_placeholders(value_get(reply, "result")) != given->placeholders && world_encrypts(w))
+    if (value_placeholders(value_get(reply, "result")) != given->placeholders && encrypts)
         return "wrong number of placeholders";
-    if (!needs || needs->type != T_BOOL || needs->bytes[0] != world_encrypts(w))
+    if (!needs || needs->type != T_BOOL || needs->bytes[0] != encrypts)
         return "wrong schemaRequiresEncryption";
     return NULL;
 }
@@ -144,7 +144,7 @@ static void accepted(bench *b, const world *w, const value *command, const openc
     const value *doc = read_reply(b, reply), *result = doc ? value_get(doc, "result") : NULL;
     t->ending = E_ACCEPTED;
     t->placeholders = reply->placeholders;
-    t->judge_says = result ? check_flags(w, doc, reply) : "no result";
+    t->judge_says = result ? check_flags(world_request_encrypts(w, command), doc, reply) : "no result";
     if (t->judge_says)
         return;
     if (b->sabotage && reply->placeholders)
