@@ -82,8 +82,10 @@ static void decimals_are_in_the_order_of_their_values(void **state) {
 
 static void decimals_of_one_value_are_equal_however_written(void **state) {
     static const char *const pairs[][2] = {
-        {"1", "1.0"},      {"1.00", "1.0"},   {"-0", "0"},           {"0E+6111", "-0E-6176"},
-        {"1E+3", "1000"},  {"-1E+33", "-1000000000000000000000000000000000"}, {"NaN", "-NaN"}, {"10E-1", "1"},
+        {"1", "1.0"},     {"1.00", "1.0"},
+        {"-0", "0"},      {"0E+6111", "-0E-6176"},
+        {"1E+3", "1000"}, {"-1E+33", "-1000000000000000000000000000000000"},
+        {"NaN", "-NaN"},  {"10E-1", "1"},
         {"0E+100", "0"},
     };
     (void)state;
@@ -93,7 +95,7 @@ static void decimals_of_one_value_are_equal_however_written(void **state) {
 
 static void coefficients_that_are_too_large_are_zero(void **state) {
     decimal zero = of("0"), one = of("1");
-    decimal second_form = of_bits(0x6000000000000001u, 5); /* 11 after the sign */
+    decimal second_form = of_bits(0x6000000000000001u, 5);                                       /* 11 after the sign */
     decimal too_large = of_bits(0x3040000000000000u | 0x0001ED09BEAD87C0u, 0x378D8E6400000000u); /* 10^34 */
     (void)state;
     assert_int_equal(oc_decimal_compare(second_form.bytes, zero.bytes), 0);
