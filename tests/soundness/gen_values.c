@@ -114,9 +114,9 @@ static void put_child(gen *g, value *doc, const position *at, const char *name) 
     case ABOVE:
         value_put(g->p, doc, name,
                   g->full || gen_percent(g, 92) ? gen_document(g, &child, false)
-                                     : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
-                                                    : gen_percent(g, 50) ? T_INT
-                                                                         : T_NULL));
+                                                : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
+                                                               : gen_percent(g, 50) ? T_INT
+                                                                                    : T_NULL));
         return;
     case PLAIN: value_put(g->p, doc, name, gen_plain_value(g)); return;
     case CONFLICT:

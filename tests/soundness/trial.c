@@ -92,7 +92,8 @@ static const char *compare_meanings(bench *b, const value *plain, const value *m
                                     const value *docs, bool *evaluated) {
     vault v = {.p = &b->pool};
     eval original = {.p = &b->pool, .documents = docs, .collection = c->name, .origin = c};
-    eval encrypted = {.p = &b->pool, .documents = tokenised(&v, docs, c), .collection = c->name, .origin = c, .vault = &v};
+    eval encrypted = {
+        .p = &b->pool, .documents = tokenised(&v, docs, c), .collection = c->name, .origin = c, .vault = &v};
     /* A copy in which no member is shared, since conflicts between updates are found by identity. */
     const value *expected = eval_command(&original, tokens_for_placeholders(&v, plain));
     const value *got = eval_command(&encrypted, tokens_for_placeholders(&v, marked));
@@ -124,7 +125,9 @@ static const char *evaluated(bench *b, const world *w, const value *command, con
         result = value_get(result, "explain");
     }
     const collection *c = target(w, command);
-    return c ? compare_meanings(b, command, result, c, documents_for(b, w, c, seed, w->qe && mentions(command, "$expr")), done) : NULL;
+    return c ? compare_meanings(b, command, result, c,
+                                documents_for(b, w, c, seed, w->qe && mentions(command, "$expr")), done)
+             : NULL;
 }
 
 static const char *check_flags(bool encrypts, const value *reply, const opencrypt_reply *given) {
