@@ -13,9 +13,9 @@ typedef struct eval {
     const char *collection;
     const collection *origin;
     const struct vault *vault; /* of the tokens; NULL: plaintext */
-    bool inserting; /* the update makes a new document */
-    bool failed;    /* the server would give an error */
-    bool unknown;   /* this evaluator cannot tell */
+    bool inserting;            /* the update makes a new document */
+    bool failed;               /* the server would give an error */
+    bool unknown;              /* this evaluator cannot tell */
 } eval;
 
 /* BSON order, with numbers of all types as one; missing (NULL) comes first. */

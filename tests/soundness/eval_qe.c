@@ -66,7 +66,7 @@ static bool found(eval *e, const secret *stored, const secret *find, const char 
     case RANGE_TOKEN: return edges && within(stored->plain, edges);
     case TEXT_TOKEN:
         return op && matches_text(e, op, value_chars(stored->plain), value_chars(find->plain),
-                               is_true(value_get(find->spec, "casef")));
+                                  is_true(value_get(find->spec, "casef")));
     default: return false;
     }
 }
@@ -96,6 +96,6 @@ const value *eval_text_operator(eval *e, const value *operands, const value *doc
     const value *text = eval_expression(e, input, doc), *constant = eval_expression(e, part, doc);
     if (!eval_finds(e, text, constant, operands->name, &result) && text && text->type == T_STRING && constant)
         result = matches_text(e, operands->name, value_chars(text), value_chars(constant),
-                           meta && meta->qe && meta->qe->fold_case);
+                              meta && meta->qe && meta->qe->fold_case);
     return value_bool(e->p, result);
 }

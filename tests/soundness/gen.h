@@ -13,9 +13,8 @@ typedef struct gen {
     const collection *c;
     bool wild;
     bool in_filter; /* an expression: the $expr of a filter */
-    bool lost; /* fields of QE are not under their own paths any more */
-    bool full; /* documents have all encrypted fields */
-    bool has_let; /* the command binds $$l */
+    bool lost;      /* fields of QE are not under their own paths any more */
+    bool has_let;   /* the command binds $$l */
     /* What a pipeline's documents hold at this stage. */
     place places[MAX_PLACES];
     unsigned place_count;

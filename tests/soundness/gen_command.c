@@ -198,7 +198,10 @@ static value *kept_schema(gen *g) {
 static value *validator(gen *g) {
     value *doc = value_doc(g->p);
     if (gen_percent(g, 70))
-        value_put(g->p, doc, "$jsonSchema", gen_odd(g, 20) ? value_doc(g->p) : g->w->qe ? kept_schema(g) : g->c->schema);
+        value_put(g->p, doc, "$jsonSchema",
+                  gen_odd(g, 20) ? value_doc(g->p)
+                  : g->w->qe     ? kept_schema(g)
+                                 : g->c->schema);
     const place *e = gen_place(g, gen_odd(g, 30) ? FILTERABLE : LEAF);
     if (gen_percent(g, 40))
         value_put(g->p, doc, "y", value_one(g->p, "$gt", value_int(g->p, 0)));

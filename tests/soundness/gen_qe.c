@@ -54,8 +54,14 @@ value *gen_range(gen *g, const metadata *meta) {
     case 4: return value_one(g->p, "$nin", list_for(g, meta));
     case 5: return value_one(g->p, "$not", bounds(g, meta));
     case 6: return value_one(g->p, "$not", gen_range_operators(g, meta));
-    case 7: made = bounds(g, meta); value_put(g->p, made, "$exists", value_bool(g->p, gen_percent(g, 70))); return made;
-    case 8: made = bounds(g, meta); value_put(g->p, made, "$ne", bound_for(g, meta)); return made;
+    case 7:
+        made = bounds(g, meta);
+        value_put(g->p, made, "$exists", value_bool(g->p, gen_percent(g, 70)));
+        return made;
+    case 8:
+        made = bounds(g, meta);
+        value_put(g->p, made, "$ne", bound_for(g, meta));
+        return made;
     default: return bounds(g, meta);
     }
 }

@@ -24,18 +24,18 @@ typedef struct touched {
 typedef struct judge {
     pool *p;
     const world *w;
-    const collection *c;   /* of the command */
-    bool encrypts;         /* some schema of the request encrypts something */
-    bool collated;         /* a non-simple collation is in force */
-    bool pipeline_marked;  /* something in the command's pipeline was marked */
-    bool in_group;         /* constants are written {$const: v} then */
-    bool only_exists;      /* a validator or partial filter: nothing may be compared */
-    bool exception;        /* it may mean something else on ciphertext, and the documents say so */
-    bool distinct;         /* the command */
-    bool in_filter;        /* the expression is one of a filter, under $and, $or, $not */
+    const collection *c;    /* of the command */
+    bool encrypts;          /* some schema of the request encrypts something */
+    bool collated;          /* a non-simple collation is in force */
+    bool pipeline_marked;   /* something in the command's pipeline was marked */
+    bool in_group;          /* constants are written {$const: v} then */
+    bool only_exists;       /* a validator or partial filter: nothing may be compared */
+    bool exception;         /* it may mean something else on ciphertext, and the documents say so */
+    bool distinct;          /* the command */
+    bool in_filter;         /* the expression is one of a filter, under $and, $or, $not */
     const touched *touched; /* by the stages before */
-    const char *path;      /* of the predicate */
-    const node *stored_in; /* in the pipeline of an update: what the schema says of the documents */
+    const char *path;       /* of the predicate */
+    const node *stored_in;  /* in the pipeline of an update: what the schema says of the documents */
     verdict verdict;
     const char *why;
 } judge;

@@ -236,5 +236,7 @@ static void judge_level(judge *j, const value *o, const value *r, const node *at
 
 /* A filter that is stored, and where nothing is marked, stays as it is written. */
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal) {
-    judge_level(j, o, r, at, normal || (judge_is_qe(j) && (!j->only_exists || j->distinct)) || (r && j->encrypts && value_placeholders(r) > 0));
+    judge_level(j, o, r, at,
+                normal || (judge_is_qe(j) && (!j->only_exists || j->distinct)) ||
+                    (r && j->encrypts && value_placeholders(r) > 0));
 }

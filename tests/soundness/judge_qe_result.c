@@ -48,7 +48,8 @@ static const metadata *meta_of_key(const world *w, int key) {
 static void add(bounds *b, const value *v, const where *at) {
     const value *placeholder = judge_qe_open(b->j, v);
     const value *t = placeholder ? value_get(placeholder, "t") : NULL;
-    const value *a = placeholder ? value_get(placeholder, "a") : NULL, *ki = placeholder ? value_get(placeholder, "ki") : NULL;
+    const value *a = placeholder ? value_get(placeholder, "a") : NULL,
+                *ki = placeholder ? value_get(placeholder, "ki") : NULL;
     if (!t || !a || !ki || ki->len != 21) {
         judge_wrong(b->j, "a placeholder lacks something");
         return;

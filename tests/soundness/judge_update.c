@@ -55,8 +55,8 @@ static void judge_rename(judge *j, const value *o, const value *r, const node *a
     }
     spot from = node_find(j->p, at, o->name), to = node_find(j->p, at, value_chars(o));
     bool both_plain = node_usable(from.node) && node_usable(to.node);
-    bool both_encrypted = from.node->kind == N_ENCRYPTED && to.node->kind == N_ENCRYPTED &&
-                          !from.node->meta->qe && metadata_equal(from.node->meta, to.node->meta);
+    bool both_encrypted = from.node->kind == N_ENCRYPTED && to.node->kind == N_ENCRYPTED && !from.node->meta->qe &&
+                          metadata_equal(from.node->meta, to.node->meta);
     if (from.below || to.below || !(both_plain || both_encrypted))
         judge_refuse(j, "$rename of '%s'", o->name);
     judge_same(j, o, r);
@@ -102,8 +102,8 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
             continue;
         }
         for (const value *m = ops.o->first; m; m = m->next)
-            if (judge_is_qe(j) && (is_safe_content(m->name) ||
-                                   (strcmp(ops.o->name, "$rename") == 0 && is_safe_content(value_chars(m)))))
+            if (judge_is_qe(j) &&
+                (is_safe_content(m->name) || (strcmp(ops.o->name, "$rename") == 0 && is_safe_content(value_chars(m)))))
                 judge_refuse(j, "__safeContent__ is updated");
         for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);)
             (positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);

@@ -4,7 +4,6 @@
 
 #include "model.h"
 
-
 static const char *alias_of(const metadata *meta) {
     for (unsigned i = 0; i < type_count; i++)
         if (meta->types & 1u << i)
@@ -148,7 +147,10 @@ static uint8_t random_type(rng *r, int index) {
 static value *random_query(rng *r, pool *p, queryable *q, uint8_t type) {
     value *made;
     switch (q->index) {
-    case EQUALITY_INDEX: made = query(p, "equality"); put_contention(r, p, q, made); return made;
+    case EQUALITY_INDEX:
+        made = query(p, "equality");
+        put_contention(r, p, q, made);
+        return made;
     case RANGE_INDEX: return range(r, p, q, type);
     case TEXT_INDEX: return text(r, p, q);
     default: return rng_percent(r, 20) ? query(p, "none") : NULL;
@@ -176,8 +178,7 @@ model *queryable_leaf(rng *r, pool *p, const char *path, int key) {
     value_put(p, field, "keyId", value_binary(p, 4, id, sizeof id));
     value_put(p, field, "bsonType", value_string(p, alias_of(&leaf->meta)));
     if (queries)
-        value_put(p, field, "queries",
-                  queries->type == T_DOC && rng_percent(r, 30) ? in_list(p, queries) : queries);
+        value_put(p, field, "queries", queries->type == T_DOC && rng_percent(r, 30) ? in_list(p, queries) : queries);
     q->field = field;
     return leaf;
 }

@@ -45,7 +45,8 @@ static value *simpler(pool *p, const value *v, unsigned *n, bool *done) {
 
 static bool is_schema_field(const value *v) {
     return strcmp(v->name, "jsonSchema") == 0 || strcmp(v->name, "isRemoteSchema") == 0 ||
-           strcmp(v->name, "csfleEncryptionSchemas") == 0 || strcmp(v->name, "encryptionInformation") == 0 || strcmp(v->name, "$db") == 0;
+           strcmp(v->name, "csfleEncryptionSchemas") == 0 || strcmp(v->name, "encryptionInformation") == 0 ||
+           strcmp(v->name, "$db") == 0;
 }
 
 static const char *collection_name(const value *command) {

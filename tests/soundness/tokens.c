@@ -59,8 +59,9 @@ static const value *in_position(vault *v, const value *doc, const position *at, 
         answer what = position_answer(&child, &meta);
         if (what == ENCRYPTED) {
             const value *name = meta->key < 0 ? value_get(whole, meta->key_field) : NULL;
-            value_put(v->p, out, m->name, 
-                      token(v, &(secret){.algorithm = algorithm_of(meta), .key = meta->key, .key_name = name, .plain = m}));
+            value_put(
+                v->p, out, m->name,
+                token(v, &(secret){.algorithm = algorithm_of(meta), .key = meta->key, .key_name = name, .plain = m}));
         } else {
             value_put(v->p, out, m->name, what == ABOVE && m->type == T_DOC ? in_position(v, m, &child, whole) : m);
         }
