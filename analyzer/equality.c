@@ -118,12 +118,16 @@ static bool literal_list(const oc_scope *s, oc_frame *frame, const oc_elem *list
     return true;
 }
 
+bool oc_is_literal(const oc_elem *e, oc_elem *value) {
+    return oc_bson_first(e->value, value) && value->end == e->end - 1 &&
+           (oc_str_is(value->name, "$literal") || oc_str_is(value->name, "$const"));
+}
+
 /* The elements of the second argument, if it is a list that we can see; else *listed is false. */
 static bool list_elements(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *results, bool *listed) {
     oc_elem literal;
     *listed = true;
-    if (e->type == OC_DOCUMENT && oc_bson_first(e->value, &literal) && literal.type == OC_ARRAY &&
-        literal.end == e->end - 1 && (oc_str_is(literal.name, "$literal") || oc_str_is(literal.name, "$const"))) {
+    if (e->type == OC_DOCUMENT && oc_is_literal(e, &literal) && literal.type == OC_ARRAY) {
         oc_frame *inner = oc_inner_frame(s->a, frame, e);
         return inner ? literal_list(s, inner, &literal, results) : oc_no_memory(s->a);
     }

@@ -132,6 +132,9 @@ bool oc_find_operand(const char *names, oc_str name, char *mark);
 const oc_expression_operator *oc_expression_operators(size_t *count);
 const oc_expression_operator *oc_expression_find(oc_str name);
 
+/* Whether an object is {$literal: …}; *value is what it holds. */
+bool oc_is_literal(const oc_elem *e, oc_elem *value);
+
 /* $eq, $ne, $in (equality.c). */
 bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
 bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);

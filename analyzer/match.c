@@ -421,8 +421,17 @@ static bool check_dropped(predicate *p, const oc_elem *e) {
     return !encrypted || oc_qe_check_path(p->f->scope, p->path.name, op.text);
 }
 
+/* An upsert stores what a filter says of it. */
+static bool may_be_stored(const filter *f, oc_str name) {
+    const char *dot = memchr(name.s, '.', name.n);
+    oc_str first = {name.s, dot ? (size_t)(dot - name.s) : name.n};
+    return !f->upsert || !oc_is_safe_content(f->a, first);
+}
+
 static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
     predicate p = {.f = f, .path = {NULL, e->name}};
+    if (f->a->qe && !may_be_stored(f, e->name))
+        return oc_fail_safe_content(f->a, &p.path, "upsert");
     if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at) || (f->a->qe && !check_dropped(&p, e)))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;

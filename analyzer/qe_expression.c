@@ -160,19 +160,34 @@ static const oc_literal **new_list(const oc_scope *s, size_t count) {
     return list;
 }
 
+/* One of {$literal: [a, b]}, a constant whatever it looks like. */
+static const oc_literal *literal_member(const comparison *c, oc_frame *frame, const oc_elem *member) {
+    oc_literal *literal = oc_arena_alloc(c->s->a->arena, sizeof *literal);
+    if (literal)
+        *literal = (oc_literal){.frame = frame, .place = *member, .value = *member};
+    else
+        oc_no_memory(c->s->a);
+    return literal;
+}
+
 /* The array of $in, itself possibly in a {$literal: …}. */
 static bool read_list(const comparison *c, const oc_literal ***out, size_t *count) {
-    const oc_elem *e = other_side(c);
-    oc_frame *frame = oc_inner_frame(c->s->a, c->frame, e);
-    oc_iter it = oc_elem_iter(e);
-    oc_elem member;
-    if (e->type != OC_ARRAY)
+    oc_elem list = *other_side(c), inner, member;
+    oc_frame *frame = c->frame;
+    bool literal = list.type == OC_DOCUMENT && oc_is_literal(&list, &inner);
+    if (literal) {
+        frame = oc_inner_frame(c->s->a, frame, &list);
+        list = inner;
+    }
+    if (list.type != OC_ARRAY)
         return fail_constant(c->s, c->field.path, c->name);
-    *out = new_list(c->s, oc_count_members(e));
+    frame = frame ? oc_inner_frame(c->s->a, frame, &list) : NULL;
+    *out = new_list(c->s, oc_count_members(&list));
     if (!*out || !frame)
-        return false;
+        return oc_no_memory(c->s->a);
+    oc_iter it = oc_elem_iter(&list);
     for (*count = 0; oc_next(&it, &member); ++*count) {
-        (*out)[*count] = constant_operand(c->s, frame, &member);
+        (*out)[*count] = literal ? literal_member(c, frame, &member) : constant_operand(c->s, frame, &member);
         if (!(*out)[*count])
             return fail_constant(c->s, c->field.path, c->name);
     }
