@@ -89,7 +89,9 @@ static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
     /* Fields that a stage set below a plain one: it is an array of such objects, or one that stays. */
     if (at.position == OC_AT_ABOVE && at.node->maybe_array)
         return true;
-    return oc_stage_plain_path(p, path);
+    /* Its elements go in its place; of other plain fields nothing else is known. */
+    bool written = oc_str_is(path, "__safeContent__") || oc_str_starts(path, "__safeContent__.");
+    return oc_stage_plain_path(p, path) && (!written || oc_stage_set(p, path, &oc_plain_node));
 }
 
 static bool unwind(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
