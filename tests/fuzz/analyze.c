@@ -13,6 +13,50 @@ static void require(bool holds) {
         abort();
 }
 
+enum { FIRST_BYTE = 5, BODY = 6, QUERYABLE = 3, FIND = 2, RANGE = 3, MAX_PAYLOADS = 4096 };
+
+/* Halves of ranges by payload id: those with edges, and the others. */
+typedef struct payloads {
+    uint8_t edges[MAX_PAYLOADS], stubs[MAX_PAYLOADS];
+} payloads;
+
+static void check_range(payloads *p, const uint8_t *spec) {
+    oc_elem id, edges;
+    require(oc_bson_find(spec, "payloadId", &id) && id.type == OC_INT32);
+    uint32_t n = oc_u32(id.value);
+    if (n < MAX_PAYLOADS)
+        (oc_bson_find(spec, "edgesInfo", &edges) ? p->edges : p->stubs)[n]++;
+}
+
+static void check_queryable(payloads *p, const oc_elem *e) {
+    static const char *const names[] = {"t", "a", "ki", "ku", "v", "cm"};
+    oc_bson_report report;
+    oc_elem found[6];
+    require(oc_bson_check(e->value + BODY, oc_u32(e->value) - 1, NULL, &report) == OC_BSON_OK);
+    for (size_t i = 0; i < 6; i++)
+        require(oc_bson_find(e->value + BODY, names[i], &found[i]));
+    require(found[0].type == OC_INT32 && found[1].type == OC_INT32 && found[5].type == OC_INT64);
+    if (oc_u32(found[0].value) == FIND && oc_u32(found[1].value) == RANGE)
+        check_range(p, found[4].value);
+}
+
+static void check_placeholders(payloads *p, const uint8_t *doc) {
+    oc_iter it = oc_bson_iter(doc);
+    oc_elem e;
+    while (oc_next(&it, &e)) {
+        if (e.type == OC_DOCUMENT || e.type == OC_ARRAY)
+            check_placeholders(p, e.value);
+        else if (e.type == OC_BINARY && e.value[4] == 6 && oc_u32(e.value) > 0 && e.value[FIRST_BYTE] == QUERYABLE)
+            check_queryable(p, &e);
+    }
+}
+
+/* Every stub has a half with edges, and no id two of either. */
+static void check_halves(const payloads *p) {
+    for (size_t i = 0; i < MAX_PAYLOADS; i++)
+        require(p->edges[i] <= 1 && p->stubs[i] <= p->edges[i]);
+}
+
 static size_t count_placeholders(const uint8_t *doc) {
     oc_iter it = oc_bson_iter(doc);
     oc_elem e;
@@ -41,8 +85,12 @@ static void check_reply(const opencrypt_reply *reply) {
         return;
     }
     require(oc_bson_find(reply->data, "result", &e) && e.type == OC_DOCUMENT);
-    if (reply->schema_requires_encryption)
-        require(count_placeholders(e.value) == reply->placeholders);
+    if (!reply->schema_requires_encryption)
+        return;
+    payloads p = {{0}, {0}};
+    require(count_placeholders(e.value) == reply->placeholders);
+    check_placeholders(&p, e.value);
+    check_halves(&p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

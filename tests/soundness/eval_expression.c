@@ -38,12 +38,26 @@ static const value *nth(eval *e, const value *operands, unsigned i, const value 
     return NULL;
 }
 
+/* Of fields of QE an order finds only what is there. */
+static bool is_queryable(eval *e, const value *path) {
+    const char *text = path && path->type == T_STRING ? value_chars(path) : "";
+    text += strncmp(text, "$$CURRENT.", 10) == 0 ? 10 : text[0] == '$';
+    const metadata *meta = e->origin ? collection_metadata(e->origin, text) : NULL;
+    return meta && meta->qe;
+}
+
+static bool is_order(const char *op) {
+    return op[0] == 'g' || op[0] == 'l';
+}
+
 static const value *comparison(eval *e, const value *operands, const value *doc) {
     const value *a = nth(e, operands, 0, doc), *b = nth(e, operands, 1, doc);
     const char *op = operands->name + 1;
     bool found;
     if (eval_finds(e, a, b, NULL, &found) || eval_finds(e, b, a, NULL, &found))
         return boolean(e, found != (strcmp(op, "ne") == 0));
+    if ((!a || !b) && is_order(op) && (is_queryable(e, operand(operands, 0)) || is_queryable(e, operand(operands, 1))))
+        return boolean(e, false);
     int c = eval_compare(a, b);
     bool result = strcmp(op, "eq") == 0    ? c == 0
                   : strcmp(op, "ne") == 0  ? c != 0

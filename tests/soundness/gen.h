@@ -14,7 +14,6 @@ typedef struct gen {
     bool wild;
     bool in_filter; /* an expression: the $expr of a filter */
     bool lost;      /* fields of QE are not under their own paths any more */
-    bool full;      /* documents have all encrypted fields */
     bool has_let;   /* the command binds $$l */
     /* What a pipeline's documents hold at this stage. */
     place places[MAX_PLACES];

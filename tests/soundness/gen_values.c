@@ -113,10 +113,10 @@ static void put_child(gen *g, value *doc, const position *at, const char *name) 
     case ENCRYPTED: value_put(g->p, doc, name, gen_value_for(g, meta)); return;
     case ABOVE:
         value_put(g->p, doc, name,
-                  g->full || gen_percent(g, 92) ? gen_document(g, &child, false)
-                                                : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
-                                                               : gen_percent(g, 50) ? T_INT
-                                                                                    : T_NULL));
+                  gen_percent(g, 92) ? gen_document(g, &child, false)
+                                     : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
+                                                    : gen_percent(g, 50) ? T_INT
+                                                                         : T_NULL));
         return;
     case PLAIN: value_put(g->p, doc, name, gen_plain_value(g)); return;
     case CONFLICT:
@@ -128,7 +128,7 @@ static void put_child(gen *g, value *doc, const position *at, const char *name) 
 static void put_model(gen *g, value *doc, const position *at) {
     for (unsigned i = 0; i < at->n; i++) {
         for (const member *e = at->set[i]->members; e; e = e->next)
-            if (g->full || gen_percent(g, 70))
+            if (gen_percent(g, 70))
                 put_child(g, doc, at, e->name);
         for (const pattern *e = at->set[i]->patterns; e; e = e->next)
             if (gen_percent(g, 50))

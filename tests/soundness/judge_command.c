@@ -99,7 +99,7 @@ static void judge_bulk_op(judge *j, const value *o, const value *r) {
 static void judge_kept_schema(judge *j, const value *schema) {
     const value *properties = value_get(schema, "properties");
     for (const value *m = properties && properties->type == T_DOC ? properties->first : NULL; m; m = m->next)
-        if (m->first && node_child(j->p, tree(j), m->name)->kind == N_ENCRYPTED)
+        if (m->type == T_DOC && m->first && node_child(j->p, tree(j), m->name)->kind == N_ENCRYPTED)
             judge_refuse(j, "a $jsonSchema over '%s'", m->name);
 }
 

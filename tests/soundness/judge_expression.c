@@ -337,13 +337,19 @@ static const outcome *array(judge *j, const value *o, const value *r, const node
 }
 
 const outcome *judge_expression(judge *j, const value *o, const value *r, const node *at) {
-    j->in_filter &= o->type == T_DOC && o->first && o->first->name[0] == '$';
+    bool in_filter = j->in_filter;
+    const outcome *result;
+    if (o->type == T_DOC && o->first && o->first->name[0] == '$')
+        return operator(j, o, r, at);
+    j->in_filter = false;
     switch (o->type) {
-    case T_STRING: return string(j, o, r, at);
-    case T_DOC: return o->first && o->first->name[0] == '$' ? operator(j, o, r, at) : object(j, o, r, at);
-    case T_ARRAY: return array(j, o, r, at);
-    default: return literal(j, o, r);
+    case T_STRING: result = string(j, o, r, at); break;
+    case T_DOC: result = object(j, o, r, at); break;
+    case T_ARRAY: result = array(j, o, r, at); break;
+    default: result = literal(j, o, r);
     }
+    j->in_filter = in_filter;
+    return result;
 }
 
 static const node *node_of(const outcome *e) {

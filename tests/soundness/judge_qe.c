@@ -186,6 +186,7 @@ static void range_value(judge *j, ranged *to, const value *o, bool bound) {
 static void range_list(judge *j, ranged *to, const value *o) {
     if (o->type != T_ARRAY)
         judge_refuse(j, "%s without a list", o->name);
+    check_path(j, to->meta, to->path);
     for (const value *m = o->type == T_ARRAY ? o->first : NULL; m; m = m->next)
         range_value(j, to, m, false);
 }
@@ -319,6 +320,8 @@ static void compared_list(judge *j, ranged *to, const value *o, const value *r) 
         judge_refuse(j, "$in without a list");
         return;
     }
+    if (equal && to->meta->qe->index == UNINDEXED)
+        judge_refuse(j, "$in on '%s', which has no equality index", to->path);
     if (equal && list_r && value_count(list_r) != value_count(list))
         judge_wrong(j, "a list has another length");
     for (const value *m = list->first; m; m = m->next) {
@@ -391,15 +394,19 @@ static void text_value(judge *j, const text_row *row, const value *o, const valu
         check_placeholder(j, r, meta, 2, v);
 }
 
-static void judge_text(judge *j, const text_row *row, const value *o, const value *r, const node *at) {
+static void judge_text(judge *j, const text_row *row, const value *o, const value *r, const node *at, bool in_filter) {
     const value *input = value_get(o, "input"), *operand = value_get(o, row->operand);
     const char *path = NULL;
     const metadata *meta = input ? field_of(j, input, at, &path) : NULL;
+    if (!meta)
+        judge_moot(j); /* of nothing encrypted */
     if (!operand || value_count(o) != 2 || !meta || !meta->qe || meta->qe->index != TEXT_INDEX ||
         (row->name && !index_for(meta->qe, row)->ub)) {
         judge_refuse(j, "%s of a field without the index for it", row->op);
         return;
     }
+    if (!in_filter)
+        judge_refuse(j, "%s outside a filter", row->op);
     check_path(j, meta, path);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (it.o == operand)
@@ -412,11 +419,9 @@ bool judge_qe_operator(judge *j, const value *o, const value *r, const node *at,
     const text_row *text = text_operator(o->name);
     const char *path = NULL;
     if (text && j->encrypts) {
-        if (!in_filter)
-            judge_refuse(j, "%s outside a filter", o->name);
         if (r && strcmp(r->name, o->name) != 0)
             judge_wrong(j, "%s became %s", o->name, r->name);
-        judge_text(j, text, o, r, at);
+        judge_text(j, text, o, r, at, in_filter);
         return true;
     }
     if (o->type != T_ARRAY || value_count(o) != 2)

@@ -96,7 +96,7 @@ static bool may_stay_plain(const value *command) {
 }
 
 static void count_sabotage(run *r, const world *w, const value *command, const trial *t) {
-    if (t->ending != E_ACCEPTED || t->placeholders == 0)
+    if (t->ending != E_ACCEPTED || t->placeholders == 0 || t->moot)
         return;
     r->sabotage.done++;
     r->sabotage.judge += t->judge_says != NULL;

@@ -33,9 +33,11 @@ static const value *read_reply(bench *b, const opencrypt_reply *reply) {
 }
 
 /* *comparable: whether the evaluator may expect the same meaning. */
-static const char *judged(bench *b, const world *w, const value *command, const value *result, bool *comparable) {
+static const char *judged(bench *b, const world *w, const value *command, const value *result, bool *comparable,
+                          bool *moot) {
     judge j = {.p = &b->pool, .w = w};
     judge_command(&j, command, result);
+    *moot = j.verdict == V_MOOT;
     *comparable = !j.exception && j.verdict == V_FINE;
     switch (j.verdict) {
     case V_REFUSE: return pool_text(&b->pool, "accepted, but: %s", j.why);
@@ -46,17 +48,9 @@ static const char *judged(bench *b, const world *w, const value *command, const 
 
 enum { DOCUMENTS = 6 };
 
-static bool mentions(const value *v, const char *name) {
-    for (const value *m = value_is_container(v) ? v->first : NULL; m; m = m->next)
-        if (strcmp(m->name, name) == 0 || mentions(m, name))
-            return true;
-    return false;
-}
-
-/* In an expression a missing field is less than all; of QE fields the server only finds what is there. */
-static const value *documents_for(bench *b, const world *w, const collection *c, uint64_t seed, bool full) {
+static const value *documents_for(bench *b, const world *w, const collection *c, uint64_t seed) {
     rng r = {seed};
-    gen g = {.r = &r, .p = &b->pool, .w = w, .c = c, .full = full};
+    gen g = {.r = &r, .p = &b->pool, .w = w, .c = c};
     position root = position_root(c->root);
     value *docs = value_array(&b->pool);
     for (int i = 0; i < DOCUMENTS; i++)
@@ -125,9 +119,7 @@ static const char *evaluated(bench *b, const world *w, const value *command, con
         result = value_get(result, "explain");
     }
     const collection *c = target(w, command);
-    return c ? compare_meanings(b, command, result, c,
-                                documents_for(b, w, c, seed, w->qe && mentions(command, "$expr")), done)
-             : NULL;
+    return c ? compare_meanings(b, command, result, c, documents_for(b, w, c, seed), done) : NULL;
 }
 
 static const char *check_flags(bool encrypts, const value *reply, const opencrypt_reply *given) {
@@ -153,7 +145,7 @@ static void accepted(bench *b, const world *w, const value *command, const openc
     if (b->sabotage && reply->placeholders)
         result = sabotage(&b->pool, &(rng){seed}, result);
     bool comparable;
-    t->judge_says = judged(b, w, command, result, &comparable);
+    t->judge_says = judged(b, w, command, result, &comparable, &t->moot);
     if (!b->judge) {
         t->judge_says = NULL;
         comparable = true;

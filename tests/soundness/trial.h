@@ -17,6 +17,7 @@ typedef struct trial {
     ending ending;
     uint64_t placeholders;
     bool evaluated;
+    bool moot;                               /* the server refuses it anyway: the judge has no opinion */
     const char *judge_says, *evaluator_says; /* what is wrong; NULL: sound */
     const char *failure;                     /* the first of them */
     const char *too_strict;                  /* refused, although the documents accept it */
