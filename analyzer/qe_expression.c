@@ -363,6 +363,13 @@ static bool compare_text(const oc_scope *s, oc_frame *frame, const oc_result *fi
     return payload || mark_text(s, l, field->node->meta, row);
 }
 
+/* A plain field, by a slip of the pen perhaps: the text would go to the server as it is. */
+static bool fail_plain_input(const oc_scope *s, const text_operator *row) {
+    return oc_fail(s->a->error, OC_QE_INDEX, NULL, row->name, "name such a field as its input: \"$field\"",
+                   "%s needs an encrypted field with %s%s query type", row->name, row->index ? "the " : "a text",
+                   row->index ? row->index : "");
+}
+
 bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     const text_operator *row = find_text_operator(operand->name);
     oc_scope apart;
@@ -382,6 +389,7 @@ bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_e
         return false;
     bool ok = is_field ? compare_text(s, members, &field, &parts[1], row)
                        : oc_expect_plain(inner, members, &parts[0], row->name) &&
-                             oc_expect_plain(inner, members, &parts[1], row->name);
+                             oc_expect_plain(inner, members, &parts[1], row->name) &&
+                             (!s->a->qe || fail_plain_input(s, row));
     return ok && oc_add_result(s, out, &oc_plain_node, no_path);
 }
