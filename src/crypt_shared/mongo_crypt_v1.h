@@ -75,11 +75,11 @@ MONGO_CRYPT_V1_API mongo_crypt_v1_query_analyzer *mongo_crypt_v1_query_analyzer_
 /* Before the library is destroyed, and not while the analyzer is at work. */
 MONGO_CRYPT_V1_API void mongo_crypt_v1_query_analyzer_destroy(mongo_crypt_v1_query_analyzer *analyzer);
 
-/* Analyses one command: a BSON document with its schema fields, as for mongocryptd, at most 48,000,000 bytes long. It is
- * borrowed and never changed. `ns` ("db.collection", `ns_len` bytes) gives the database where the command has no `$db`;
- * it may be NULL if ns_len is 0.
- * Returns the document that mongocryptd would reply, *bson_len bytes, to be freed with mongo_crypt_v1_bson_free. NULL on
- * failure: EXCEPTION with the code and errmsg that mongocryptd would reply, ENOMEM, or LIBRARY_NOT_INITIALIZED. */
+/* Analyses one command: a BSON document with its schema fields, as for mongocryptd, at most 48,000,000 bytes long. It
+ * is borrowed and never changed. `ns` ("db.collection", `ns_len` bytes) gives the database where the command has no
+ * `$db`; it may be NULL if ns_len is 0. Returns the document that mongocryptd would reply, *bson_len bytes, to be freed
+ * with mongo_crypt_v1_bson_free. NULL on failure: EXCEPTION with the code and errmsg that mongocryptd would reply,
+ * ENOMEM, or LIBRARY_NOT_INITIALIZED. */
 MONGO_CRYPT_V1_API uint8_t *mongo_crypt_v1_analyze_query(mongo_crypt_v1_query_analyzer *analyzer,
                                                          const uint8_t *document, const char *ns, uint32_t ns_len,
                                                          uint32_t *bson_len, mongo_crypt_v1_status *status);

@@ -1,8 +1,8 @@
 #ifndef OC_SUBJECT_H
 #define OC_SUBJECT_H
 
-/* What is tested: the library in this process, mongo_crypt_v1.so loaded into it, or a daemon of our own on the other end of
- * a socket. */
+/* What is tested: the library in this process, mongo_crypt_v1.so loaded into it, or a daemon of our own on the other
+ * end of a socket. */
 
 #include <bson/bson.h>
 
