@@ -1,9 +1,9 @@
 /* pcre2 without its just-in-time compiler, which nothing of ours uses. With these definitions the linker does not take
- * that member from libpcre2-8.a: a third of the library, code that asks for the CPU's features, and calls that make memory
- * executable, which hardened hosts watch for.
+ * that member from libpcre2-8.a: a third of the library, code that asks for the CPU's features, and calls that make
+ * memory executable, which hardened hosts watch for.
  *
- * pcre2 asks them about patterns that were compiled just in time; there are none. They are weak: where another pcre2 needs
- * more of that member, it is taken whole, and only the size suffers. */
+ * pcre2 asks them about patterns that were compiled just in time; there are none. They are weak: where another pcre2
+ * needs more of that member, it is taken whole, and only the size suffers. */
 
 #include <stddef.h>
 

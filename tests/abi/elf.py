@@ -12,6 +12,9 @@ EXPORTED = {"mongo_crypt_v1_" + name for name in (
 LIBC = re.compile(r"libc\.so\.6|libc\.musl-\w+\.so\.1|libc\.so")
 # What the dynamic linker would run, or a thread would carry.
 AT_LOAD = {"INIT", "FINI", "INIT_ARRAY", "FINI_ARRAY", "PREINIT_ARRAY", "TEXTREL"}
+# What would touch more than memory.
+FORBIDDEN = re.compile(r"f?open(at)?(64)?|socket|connect|pthread_create|pthread_key_create|sig\w+|_?exit|abort|f?write|"
+                       r"f?printf|puts|perror|mmap(64)?|mprotect|dlopen|fork|exec\w+|getenv|setlocale|atexit|__cxa_\w+")
 NEWER_CPU = re.compile(r"%[yz]mm|\b(popcnt|lzcnt|pshufb|crc32\w*|pclmul\w*|aes(enc|dec)\w*|xgetbv)\b")
 
 
@@ -21,6 +24,10 @@ def run(*command):
 
 def exported(path):
     return {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--defined-only", path).splitlines()}
+
+
+def imported(path):
+    return {line.split()[-1].split("@")[0] for line in run("nm", "-D", "--undefined-only", path).splitlines()}
 
 
 def dynamic(path):
@@ -35,6 +42,7 @@ def findings(path, sanitized):
     yield from ("documented, but not exported: " + name for name in sorted(EXPORTED - symbols))
     if sanitized:
         return
+    yield from ("calls " + name for name in sorted(imported(path)) if FORBIDDEN.fullmatch(name))
     for tag, value in dynamic(path):
         library = re.search(r"\[(.*)\]", value)
         if tag == "NEEDED" and not LIBC.fullmatch(library[1]):

@@ -1,6 +1,6 @@
 /* oc_abi_stress LIBRARY THREADS ANALYSES CYCLES: threads that analyse at once, through one analyzer and through some of
- * their own, each reply compared; then the library loaded, used and unloaded, again and again. For leaks and races run it
- * under a sanitizer: `./dev abi-stress`. */
+ * their own, each reply compared; then the library loaded, used and unloaded, again and again. For leaks and races run
+ * it under a sanitizer: `./dev abi-stress`. */
 
 #include <pthread.h>
 #include <stdio.h>
@@ -57,7 +57,8 @@ static void ask(mongo_crypt_v1_query_analyzer *analyzer, size_t i, mongo_crypt_v
 }
 
 static void check(const answer *got, const answer *want) {
-    bool same = got->len == want->len && strcmp(got->explanation, want->explanation) == 0 && !got->reply == !want->reply;
+    bool same =
+        got->len == want->len && strcmp(got->explanation, want->explanation) == 0 && !got->reply == !want->reply;
     if (same && (!got->reply || memcmp(got->reply, want->reply, got->len) == 0))
         return;
     fprintf(stderr, "another reply than before: %s\n", got->explanation);

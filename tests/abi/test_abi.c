@@ -129,14 +129,16 @@ static void the_namespace_gives_the_database(void **state) {
     static const struct {
         const char *ns, *db;
         bool accepted;
-    } rows[] = {{"db.people", NULL, false},    {"db", NULL, false},         {"db.people.of.dots", NULL, false},
+    } rows[] = {{"db.people", NULL, false},    {"db", NULL, false},          {"db.people.of.dots", NULL, false},
                 {"other.people", "db", false}, {"db.people", "other", true}, {"other.people", NULL, true}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        bson_t *command = from_json("{\"find\": \"people\", \"filter\": {\"ssn\": \"x\"}, \"csfleEncryptionSchemas\": {"
-                                    "\"db.people\": {\"jsonSchema\": " ENCRYPT("patternProperties") ", "
-                                    "\"isRemoteSchema\": false}, \"other.people\": {\"jsonSchema\": {}, "
-                                    "\"isRemoteSchema\": false}}}");
+        bson_t *command =
+            from_json("{\"find\": \"people\", \"filter\": {\"ssn\": \"x\"}, \"csfleEncryptionSchemas\": {"
+                      "\"db.people\": {\"jsonSchema\": " ENCRYPT(
+                          "patternProperties") ", "
+                                               "\"isRemoteSchema\": false}, \"other.people\": {\"jsonSchema\": {}, "
+                                               "\"isRemoteSchema\": false}}}");
         uint32_t len;
         if (rows[i].db)
             BSON_APPEND_UTF8(command, "$db", rows[i].db);
@@ -232,8 +234,13 @@ static void malformed_documents_are_refused(void **state) {
     static const struct {
         const char *bytes;
         size_t len;
-    } rows[] = {{"\0\0\0\0", 4},        {"\4\0\0\0", 4},       {"\xff\xff\xff\xff", 4},           {"\0\0\0\x80", 4},
-                {"\5\0\0\0\1", 5},      {"\6\0\0\0\2\0", 6},   {"\x0d\0\0\0\2a\0\xff\0\0\0x\0", 13},
+    } rows[] = {{"\0\0\0\0", 4},
+                {"\4\0\0\0", 4},
+                {"\xff\xff\xff\xff", 4},
+                {"\0\0\0\x80", 4},
+                {"\5\0\0\0\1", 5},
+                {"\6\0\0\0\2\0", 6},
+                {"\x0d\0\0\0\2a\0\xff\0\0\0x\0", 13},
                 {"\0\0\0\x40", 4} /* a gigabyte */};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -1,5 +1,5 @@
-/* Every allocation below the ABI fails in turn: each function returns, and says so. The library's source is compiled into
- * this test, whose malloc and calloc it then uses. */
+/* Every allocation below the ABI fails in turn: each function returns, and says so. The library's source is compiled
+ * into this test, whose malloc and calloc it then uses. */
 
 #include "unit.h"
 

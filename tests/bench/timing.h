@@ -19,4 +19,11 @@ typedef struct timing {
 /* Ends the program if the command is refused. */
 timing measure(bench *b, const bson_t *command);
 
+/* One thing done once. */
+typedef void timed_call(bench *b, const bson_t *command);
+/* The analysis; ends the program if the command is refused. */
+timed_call analyze_once;
+/* Medians of `one` and `other`, in seconds per call, timed by turns. */
+void measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, double medians[2]);
+
 #endif
