@@ -70,7 +70,12 @@ static int report(mongo_crypt_v1_status *status, int error, int code, const char
 }
 
 static int report_success(mongo_crypt_v1_status *status) {
-    return report(status, MONGO_CRYPT_V1_SUCCESS, 0, "");
+    if (status) {
+        status->error = MONGO_CRYPT_V1_SUCCESS;
+        status->code = 0;
+        status->explanation[0] = '\0';
+    }
+    return MONGO_CRYPT_V1_SUCCESS;
 }
 
 static int report_no_memory(mongo_crypt_v1_status *status) {
@@ -199,7 +204,7 @@ static opencrypt_request *take_request(mongo_crypt_v1_lib *lib) {
     for (size_t i = 0; i < IDLE_REQUESTS; i++) {
         opencrypt_request *request = atomic_load_explicit(&lib->idle[i], memory_order_relaxed);
         if (request)
-            request = atomic_exchange(&lib->idle[i], NULL);
+            request = atomic_exchange_explicit(&lib->idle[i], NULL, memory_order_acquire);
         if (request)
             return request;
     }

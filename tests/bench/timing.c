@@ -45,21 +45,23 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-void measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, double medians[2]) {
-    enum { ROUNDS = 9 };
-    double first[ROUNDS], second[ROUNDS];
-    for (int i = 0; i < ROUNDS; i++) {
+static double median(double *values, int n) {
+    qsort(values, (size_t)n, sizeof values[0], by_value);
+    return values[n / 2];
+}
+
+both measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, int rounds) {
+    enum { MAX_ROUNDS = 101 };
+    double first[MAX_ROUNDS], second[MAX_ROUNDS], ratio[MAX_ROUNDS];
+    for (int i = 0; i < rounds; i++) {
         first[i] = time_calls(b, one, command);
         second[i] = time_calls(b, other, command);
+        ratio[i] = first[i] / second[i];
     }
-    qsort(first, ROUNDS, sizeof first[0], by_value);
-    qsort(second, ROUNDS, sizeof second[0], by_value);
-    medians[0] = first[ROUNDS / 2];
-    medians[1] = second[ROUNDS / 2];
+    return (both){median(first, rounds), median(second, rounds), median(ratio, rounds)};
 }
 
 timing measure(bench *b, const bson_t *command) {
-    double medians[2];
-    measure_both(b, command, analyze_once, validate_once, medians);
-    return (timing){medians[0], medians[1]};
+    both t = measure_both(b, command, analyze_once, validate_once, 9);
+    return (timing){t.one, t.other};
 }

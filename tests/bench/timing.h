@@ -23,7 +23,12 @@ timing measure(bench *b, const bson_t *command);
 typedef void timed_call(bench *b, const bson_t *command);
 /* The analysis; ends the program if the command is refused. */
 timed_call analyze_once;
-/* Medians of `one` and `other`, in seconds per call, timed by turns. */
-void measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, double medians[2]);
+typedef struct both {
+    double one, other; /* medians, in seconds per call */
+    double ratio;      /* the median of the rounds' ratios: a machine that is slow for a while does not show in it */
+} both;
+
+/* Timed by turns, for an odd number of rounds, at most 101. */
+both measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, int rounds);
 
 #endif
