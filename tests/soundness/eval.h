@@ -11,9 +11,11 @@ typedef struct eval {
     pool *p;
     const value *documents; /* of the collection */
     const char *collection;
-    bool inserting; /* the update makes a new document */
-    bool failed;    /* the server would give an error */
-    bool unknown;   /* this evaluator cannot tell */
+    const collection *origin;
+    const struct vault *vault; /* of the tokens; NULL: plaintext */
+    bool inserting;            /* the update makes a new document */
+    bool failed;               /* the server would give an error */
+    bool unknown;              /* this evaluator cannot tell */
 } eval;
 
 /* BSON order, with numbers of all types as one; missing (NULL) comes first. */
@@ -28,6 +30,9 @@ const char *eval_head(eval *e, const char *path, const char **rest);
 /* {$gt: …}, and not a value such as {$ref: …}. */
 bool eval_is_operators(const value *v);
 bool eval_matches(eval *e, const value *filter, const value *doc);
+/* Whether `operand` stands for a find placeholder; then *result is whether it finds the stored value. */
+bool eval_finds(eval *e, const value *stored, const value *operand, const char *op, bool *result);
+const value *eval_text_operator(eval *e, const value *operands, const value *doc);
 bool eval_truth(const value *v);
 /* NULL: missing. */
 const value *eval_expression(eval *e, const value *expression, const value *doc);

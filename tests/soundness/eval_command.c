@@ -43,6 +43,8 @@ static const value *from_equalities(eval *e, const value *q, const value *doc) {
         const value *v = eval_is_operators(m) ? value_get(m, "$eq") : m;
         for (const value *part = strcmp(m->name, "$and") == 0 ? m->first : NULL; part; part = part->next)
             doc = from_equalities(e, part, doc);
+        if (e->origin && collection_metadata(e->origin, m->name) && collection_metadata(e->origin, m->name)->qe)
+            continue; /* what finds a value is not one */
         if (m->name[0] != '$' && v && v->type != T_REGEX)
             doc = eval_with(e, doc, m->name, v);
     }

@@ -39,8 +39,12 @@ static const value *nth(eval *e, const value *operands, unsigned i, const value 
 }
 
 static const value *comparison(eval *e, const value *operands, const value *doc) {
-    int c = eval_compare(nth(e, operands, 0, doc), nth(e, operands, 1, doc));
+    const value *a = nth(e, operands, 0, doc), *b = nth(e, operands, 1, doc);
     const char *op = operands->name + 1;
+    bool found;
+    if (eval_finds(e, a, b, NULL, &found) || eval_finds(e, b, a, NULL, &found))
+        return boolean(e, found != (strcmp(op, "ne") == 0));
+    int c = eval_compare(a, b);
     bool result = strcmp(op, "eq") == 0    ? c == 0
                   : strcmp(op, "ne") == 0  ? c != 0
                   : strcmp(op, "gt") == 0  ? c > 0
@@ -52,12 +56,13 @@ static const value *comparison(eval *e, const value *operands, const value *doc)
 
 static const value *in(eval *e, const value *operands, const value *doc) {
     const value *needle = nth(e, operands, 0, doc), *list = nth(e, operands, 1, doc);
+    bool found;
     if (!list || list->type != T_ARRAY) {
         e->failed = true;
         return NULL;
     }
     for (const value *m = list->first; m; m = m->next)
-        if (needle && eval_equal(needle, m))
+        if (eval_finds(e, needle, m, NULL, &found) ? found : needle && eval_equal(needle, m))
             return boolean(e, true);
     return boolean(e, false);
 }
@@ -203,6 +208,10 @@ static const struct {
     {"$concat", concat},
     {"$map", element_wise},
     {"$filter", element_wise},
+    {"$encStrStartsWith", eval_text_operator},
+    {"$encStrEndsWith", eval_text_operator},
+    {"$encStrContains", eval_text_operator},
+    {"$encStrNormalizedEq", eval_text_operator},
 };
 
 static const value *operator(eval *e, const value *op, const value *doc) {

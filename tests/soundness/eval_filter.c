@@ -77,7 +77,9 @@ static bool is_null(const value *v) {
 }
 
 static bool equals(eval *e, const value *v, const value *operand) {
-    (void)e;
+    bool found;
+    if (eval_finds(e, v, operand, NULL, &found))
+        return found;
     return v ? eval_equal(v, operand) : is_null(operand);
 }
 
@@ -113,25 +115,33 @@ static bool ordered(const value *v, const value *operand, int *order) {
 
 static bool greater(eval *e, const value *v, const value *operand) {
     int order;
-    (void)e;
+    bool found;
+    if (eval_finds(e, v, operand, NULL, &found))
+        return found;
     return ordered(v, operand, &order) && order > 0;
 }
 
 static bool greater_equal(eval *e, const value *v, const value *operand) {
     int order;
-    (void)e;
+    bool found;
+    if (eval_finds(e, v, operand, NULL, &found))
+        return found;
     return ordered(v, operand, &order) && order >= 0;
 }
 
 static bool less(eval *e, const value *v, const value *operand) {
     int order;
-    (void)e;
+    bool found;
+    if (eval_finds(e, v, operand, NULL, &found))
+        return found;
     return ordered(v, operand, &order) && order < 0;
 }
 
 static bool less_equal(eval *e, const value *v, const value *operand) {
     int order;
-    (void)e;
+    bool found;
+    if (eval_finds(e, v, operand, NULL, &found))
+        return found;
     return ordered(v, operand, &order) && order <= 0;
 }
 

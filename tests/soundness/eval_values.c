@@ -27,7 +27,11 @@ static int order_of_type(const value *v) {
 }
 
 static double number(const value *v) {
-    return v->type == T_DECIMAL ? v->bytes[0] : value_number(v); /* the generator's decimals are small whole numbers */
+    int64_t coefficient;
+    if (v->type != T_DECIMAL)
+        return value_number(v);
+    memcpy(&coefficient, v->bytes, sizeof coefficient); /* the generator's decimals are small whole numbers */
+    return (double)coefficient;
 }
 
 static int sign(double d) {

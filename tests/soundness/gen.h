@@ -12,7 +12,10 @@ typedef struct gen {
     const world *w;
     const collection *c;
     bool wild;
-    bool has_let; /* the command binds $$l */
+    bool in_filter; /* an expression: the $expr of a filter */
+    bool lost;      /* fields of QE are not under their own paths any more */
+    bool full;      /* documents have all encrypted fields */
+    bool has_let;   /* the command binds $$l */
     /* What a pipeline's documents hold at this stage. */
     place places[MAX_PLACES];
     unsigned place_count;
@@ -32,13 +35,18 @@ value *gen_value_for(gen *g, const metadata *meta);
 /* A document as it may be stored. `whole`: with _id and what pointers need. */
 value *gen_document(gen *g, const position *at, bool whole);
 
-typedef enum wanted { COMPARABLE, LEAF, PARENT, ANYTHING } wanted;
+/* FILTERABLE: by a filter; TEXT: of the $expr of one. */
+typedef enum wanted { COMPARABLE, FILTERABLE, TEXT, LEAF, PARENT, ANYTHING } wanted;
 /* NULL when there is none. */
 const place *gen_place(gen *g, wanted kind);
 const char *gen_plain_path(gen *g);
 void gen_enter(gen *g, const collection *c);
 
 value *gen_filter(gen *g, unsigned depth);
+value *gen_range(gen *g, const metadata *meta);
+value *gen_range_operators(gen *g, const metadata *meta);
+/* NULL: there is no such field. */
+value *gen_qe_condition(gen *g);
 value *gen_update(gen *g);
 value *gen_condition(gen *g, unsigned depth);
 /* *meta: what the result is encrypted with, or NULL. */

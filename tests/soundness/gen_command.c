@@ -65,11 +65,15 @@ static value *insert(gen *g) {
     return command;
 }
 
+static bool may_be_multi(gen *g) {
+    return !g->w->qe || gen_odd(g, 15);
+}
+
 static value *update_statement(gen *g, value *u) {
     value *statement = value_one(g->p, "q", gen_filter(g, 1));
     value_put(g->p, statement, "u", u);
     if (gen_percent(g, 30))
-        value_put(g->p, statement, "multi", value_bool(g->p, gen_percent(g, 50)));
+        value_put(g->p, statement, "multi", value_bool(g->p, may_be_multi(g) && gen_percent(g, 50)));
     if (gen_percent(g, 20))
         value_put(g->p, statement, "upsert", value_bool(g->p, gen_percent(g, 70)));
     if (value_get(u, "$set") && gen_percent(g, 6)) {
@@ -131,6 +135,8 @@ static value *distinct(gen *g) {
     const place *e = gen_percent(g, 50) ? gen_place(g, gen_odd(g, 30) ? ANYTHING : COMPARABLE) : NULL;
     value *command = named(g, "distinct");
     value_put(g->p, command, "key", value_string(g->p, e ? e->path : gen_plain_path(g)));
+    if (g->w->qe && !gen_odd(g, 20))
+        g->place_count = 0; /* such a query may not touch them */
     value_put(g->p, command, "query", gen_filter(g, 2));
     put_collation(g, command);
     return command;
@@ -147,10 +153,10 @@ static value *aggregate(gen *g) {
     return command;
 }
 
-static value *bulk_op(gen *g) {
+static value *bulk_op(gen *g, unsigned kind) {
     position root = position_root(g->c->root);
     value *op;
-    switch (gen_below(g, 3)) {
+    switch (kind) {
     case 0:
         op = value_one(g->p, "insert", value_int(g->p, 0));
         value_put(g->p, op, "document", gen_document(g, &root, true));
@@ -159,7 +165,7 @@ static value *bulk_op(gen *g) {
         op = value_one(g->p, "update", value_int(g->p, 0));
         value_put(g->p, op, "filter", gen_filter(g, 1));
         value_put(g->p, op, "updateMods", gen_percent(g, 20) ? gen_update_pipeline(g) : gen_update(g));
-        value_put(g->p, op, "multi", value_bool(g->p, gen_percent(g, 50)));
+        value_put(g->p, op, "multi", value_bool(g->p, may_be_multi(g) && gen_percent(g, 50)));
         return op;
     default:
         op = value_one(g->p, "delete", value_int(g->p, 0));
@@ -171,8 +177,10 @@ static value *bulk_op(gen *g) {
 
 static value *bulk_write(gen *g) {
     value *command = value_one(g->p, "bulkWrite", value_int(g->p, 1)), *ops = value_array(g->p);
-    for (unsigned n = 1 + gen_below(g, 3); n > 0; n--)
-        value_push(g->p, ops, bulk_op(g));
+    unsigned kind = gen_below(g, 3), n = 1 + gen_below(g, 3);
+    bool alike = g->w->qe && !gen_odd(g, 20);
+    for (n = alike && kind ? 1 : n; n > 0; n--)
+        value_push(g->p, ops, bulk_op(g, alike ? kind : gen_below(g, 3)));
     value_put(g->p, command, "ops", ops);
     value *names = value_array(g->p);
     value_push(g->p, names, value_one(g->p, "ns", value_string(g->p, pool_text(g->p, "db.%s", g->c->name))));
@@ -180,11 +188,21 @@ static value *bulk_write(gen *g) {
     return command;
 }
 
+/* Rules of a collection with encryptedFields. */
+static value *kept_schema(gen *g) {
+    const place *e = gen_odd(g, 20) ? gen_place(g, LEAF) : NULL;
+    value *rule = value_one(g->p, "bsonType", value_string(g->p, "int"));
+    return value_one(g->p, "properties", value_one(g->p, e && !strchr(e->path, '.') ? e->path : "y", rule));
+}
+
 static value *validator(gen *g) {
     value *doc = value_doc(g->p);
     if (gen_percent(g, 70))
-        value_put(g->p, doc, "$jsonSchema", gen_odd(g, 20) ? value_doc(g->p) : g->c->schema);
-    const place *e = gen_place(g, gen_odd(g, 30) ? COMPARABLE : LEAF);
+        value_put(g->p, doc, "$jsonSchema",
+                  gen_odd(g, 20) ? value_doc(g->p)
+                  : g->w->qe     ? kept_schema(g)
+                                 : g->c->schema);
+    const place *e = gen_place(g, gen_odd(g, 30) ? FILTERABLE : LEAF);
     if (gen_percent(g, 40))
         value_put(g->p, doc, "y", value_one(g->p, "$gt", value_int(g->p, 0)));
     if (e && gen_percent(g, 40))

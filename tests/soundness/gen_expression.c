@@ -75,7 +75,8 @@ value *gen_condition(gen *g, unsigned depth) {
         const place *e = gen_place(g, ANYTHING);
         return path_of(g, e ? e->path : "x");
     }
-    return kind < 80 ? equality(g) : ordering(g);
+    value *condition = g->in_filter && kind < 85 ? gen_qe_condition(g) : NULL;
+    return condition ? condition : kind < 80 ? equality(g) : ordering(g);
 }
 
 static value *arithmetic(gen *g) {

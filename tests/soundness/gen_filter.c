@@ -12,6 +12,8 @@ static value *list_of(gen *g, const metadata *meta) {
 }
 
 static value *comparison(gen *g, const metadata *meta) {
+    if (meta->qe && meta->qe->index == RANGE_INDEX)
+        return gen_range(g, meta);
     switch (gen_below(g, 8)) {
     case 0: return one(g, "$eq", gen_value_for(g, meta));
     case 1: return one(g, "$ne", gen_value_for(g, meta));
@@ -65,7 +67,10 @@ static value *parent_operator(gen *g, const char *path) {
         if (!*c)
             break;
     }
-    switch (gen_below(g, 5)) {
+    unsigned kind = gen_below(g, 5);
+    if (kind == 2 && g->w->qe && !gen_odd(g, 40))
+        kind = 3; /* an object with encrypted fields cannot be found */
+    switch (kind) {
     case 0: return one(g, "$type", value_string(g->p, "object"));
     case 1: return gen_typed(g, T_INT);
     case 2: return gen_percent(g, 50) ? gen_document(g, &at, false) : one(g, "$eq", gen_document(g, &at, false));
@@ -93,7 +98,7 @@ static void put_predicate(gen *g, value *filter) {
     unsigned kind = gen_below(g, 100);
     if (gen_odd(g, 8)) {
         put_odd(g, filter);
-    } else if (kind < 62 && (e = gen_place(g, COMPARABLE))) {
+    } else if (kind < 62 && (e = gen_place(g, FILTERABLE))) {
         value_put(g->p, filter, e->path, comparison(g, e->meta));
     } else if (kind < 72 && (e = gen_place(g, LEAF))) {
         value_put(g->p, filter, e->path,
@@ -106,7 +111,7 @@ static void put_predicate(gen *g, value *filter) {
 }
 
 value *gen_filter(gen *g, unsigned depth) {
-    static const char *const trees[] = {"$and", "$or", "$or", "$nor", NULL};
+    static const char *const trees[] = {"$and", "$and", "$or", "$or", "$nor", NULL};
     value *filter = value_doc(g->p);
     for (unsigned n = gen_percent(g, 4) ? 0 : 1 + gen_below(g, 3) * gen_below(g, 2); n > 0; n--) {
         unsigned kind = gen_below(g, 100);
@@ -116,7 +121,9 @@ value *gen_filter(gen *g, unsigned depth) {
                 value_push(g->p, list, gen_filter(g, depth - 1));
             value_put(g->p, filter, gen_pick(g, trees), list);
         } else if (kind < 22) {
+            g->in_filter = true;
             value_put(g->p, filter, "$expr", gen_condition(g, 2));
+            g->in_filter = false;
         } else if (kind < 24) {
             value_put(g->p, filter, "$comment", value_string(g->p, "why"));
         } else {

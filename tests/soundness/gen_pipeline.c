@@ -88,6 +88,7 @@ static value *inclusion(gen *g) {
     value *e = gen_percent(g, 40) ? gen_expression(g, 2, &meta) : NULL;
     memcpy(g->places, kept, sizeof kept);
     g->place_count = n;
+    g->lost = true;
     if (e && !collides(fields, "e1")) {
         value_put(g->p, fields, "e1", e);
         if (meta)
@@ -121,7 +122,7 @@ static value *project(gen *g) {
 }
 
 static value *unset(gen *g) {
-    const char *path = some_path(g);
+    const char *path = gen_odd(g, 3) ? "__safeContent__" : some_path(g);
     drop_places(g, path);
     return stage(g, "$unset", value_string(g->p, path));
 }
@@ -224,6 +225,7 @@ static value *replace_root(gen *g) {
             kept[n++] = (place){g->places[i].path + strlen(path) + 1, g->places[i].meta};
     memcpy(g->places, kept, sizeof kept);
     g->place_count = n;
+    g->lost = true;
     /* A missing root is the server's error. */
     if (gen_percent(g, 50))
         return stage(g, "$replaceWith", expr);
@@ -232,6 +234,7 @@ static value *replace_root(gen *g) {
 
 static value *sub_pipeline(gen *g, const collection *c, unsigned depth) {
     gen inner = *g;
+    inner.lost = true;
     if (c)
         gen_enter(&inner, c);
     return gen_pipeline(&inner, depth);
@@ -293,6 +296,7 @@ static value *union_with(gen *g, unsigned depth) {
     value *operand = value_one(g->p, "coll", value_string(g->p, other->name));
     gen inner = *g;
     gen_enter(&inner, other);
+    inner.lost = true;
     value *pipeline = value_array(g->p);
     if (depth > 0)
         value_push(g->p, pipeline, stage(g, "$match", gen_filter(&inner, 1)));
@@ -467,6 +471,8 @@ static void put_stored(gen *g, value *fields) {
 }
 
 value *gen_update_pipeline(gen *g) {
+    if (g->w->qe && !gen_odd(g, 20))
+        g->place_count = 0; /* such a pipeline may not touch them */
     value *pipeline = value_array(g->p);
     for (unsigned n = 1 + gen_below(g, 2); n > 0; n--) {
         value *fields = value_doc(g->p);

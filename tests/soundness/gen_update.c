@@ -27,14 +27,16 @@ static void put_set(gen *g, value *fields) {
     const place *e = NULL;
     unsigned kind = gen_below(g, 100);
     if (kind < 60)
-        e = gen_place(g, COMPARABLE);
+        e = gen_place(g, FILTERABLE);
     else if (kind < 75)
         e = gen_place(g, LEAF);
     else if (kind < 83)
         e = gen_place(g, PARENT);
     if (e && e->meta && e->meta->key < 0 && !gen_odd(g, 30))
         e = NULL;
-    if (gen_odd(g, 3))
+    if (gen_odd(g, 1))
+        value_put(g->p, fields, "__safeContent__", gen_plain_value(g));
+    else if (gen_odd(g, 3))
         value_put(g->p, fields, gen_percent(g, 50) ? "ssn.x" : "user.$[e].a", gen_plain_value(g));
     else if (gen_percent(g, 3))
         value_put(g->p, fields, gen_percent(g, 50) ? "arr.$[e]" : "arr.$", gen_plain_value(g));

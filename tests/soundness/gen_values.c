@@ -113,10 +113,10 @@ static void put_child(gen *g, value *doc, const position *at, const char *name) 
     case ENCRYPTED: value_put(g->p, doc, name, gen_value_for(g, meta)); return;
     case ABOVE:
         value_put(g->p, doc, name,
-                  gen_percent(g, 92) ? gen_document(g, &child, false)
-                                     : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
-                                                    : gen_percent(g, 50) ? T_INT
-                                                                         : T_NULL));
+                  g->full || gen_percent(g, 92) ? gen_document(g, &child, false)
+                                                : gen_typed(g, gen_odd(g, 30)       ? T_ARRAY
+                                                               : gen_percent(g, 50) ? T_INT
+                                                                                    : T_NULL));
         return;
     case PLAIN: value_put(g->p, doc, name, gen_plain_value(g)); return;
     case CONFLICT:
@@ -128,7 +128,7 @@ static void put_child(gen *g, value *doc, const position *at, const char *name) 
 static void put_model(gen *g, value *doc, const position *at) {
     for (unsigned i = 0; i < at->n; i++) {
         for (const member *e = at->set[i]->members; e; e = e->next)
-            if (gen_percent(g, 70))
+            if (g->full || gen_percent(g, 70))
                 put_child(g, doc, at, e->name);
         for (const pattern *e = at->set[i]->patterns; e; e = e->next)
             if (gen_percent(g, 50))
@@ -169,8 +169,14 @@ value *gen_document(gen *g, const position *at, bool whole) {
     return doc;
 }
 
-static bool fits(const place *e, wanted kind) {
+static bool is_own(const gen *g, const place *e) {
+    return !g->lost && strcmp(e->path, e->meta->qe->path) == 0;
+}
+
+static bool fits(const gen *g, const place *e, wanted kind) {
     switch (kind) {
+    case FILTERABLE: return e->meta && metadata_filterable(e->meta) && (!e->meta->qe || is_own(g, e));
+    case TEXT: return e->meta && e->meta->qe && e->meta->qe->index == TEXT_INDEX && is_own(g, e);
     case COMPARABLE: return e->meta && metadata_comparable(e->meta);
     case LEAF: return e->meta;
     case PARENT: return !e->meta;
@@ -181,12 +187,12 @@ static bool fits(const place *e, wanted kind) {
 const place *gen_place(gen *g, wanted kind) {
     unsigned n = 0;
     for (unsigned i = 0; i < g->place_count; i++)
-        n += fits(&g->places[i], kind);
+        n += fits(g, &g->places[i], kind);
     if (n == 0)
         return NULL;
     n = gen_below(g, n);
     for (unsigned i = 0;; i++)
-        if (fits(&g->places[i], kind) && n-- == 0)
+        if (fits(g, &g->places[i], kind) && n-- == 0)
             return &g->places[i];
 }
 
@@ -197,6 +203,7 @@ const char *gen_plain_path(gen *g) {
 
 void gen_enter(gen *g, const collection *c) {
     g->c = c;
+    g->lost = false;
     memcpy(g->places, c->places, sizeof g->places);
     g->place_count = c->place_count;
 }

@@ -15,17 +15,27 @@ typedef enum verdict {
     V_WRONG   /* the result is not what the documents say */
 } verdict;
 
+/* A path that a stage has written or dropped; "": all of them. */
+typedef struct touched {
+    const char *path;
+    const struct touched *next;
+} touched;
+
 typedef struct judge {
     pool *p;
     const world *w;
-    const collection *c;   /* of the command */
-    bool encrypts;         /* some schema of the request encrypts something */
-    bool collated;         /* a non-simple collation is in force */
-    bool pipeline_marked;  /* something in the command's pipeline was marked */
-    bool in_group;         /* constants are written {$const: v} then */
-    bool only_exists;      /* a validator or partial filter: nothing may be compared */
-    bool exception;        /* it may mean something else on ciphertext, and the documents say so */
-    const node *stored_in; /* in the pipeline of an update: what the schema says of the documents */
+    const collection *c;    /* of the command */
+    bool encrypts;          /* some schema of the request encrypts something */
+    bool collated;          /* a non-simple collation is in force */
+    bool pipeline_marked;   /* something in the command's pipeline was marked */
+    bool in_group;          /* constants are written {$const: v} then */
+    bool only_exists;       /* a validator or partial filter: nothing may be compared */
+    bool exception;         /* it may mean something else on ciphertext, and the documents say so */
+    bool distinct;          /* the command */
+    bool in_filter;         /* the expression is one of a filter, under $and, $or, $not */
+    const touched *touched; /* by the stages before */
+    const char *path;       /* of the predicate */
+    const node *stored_in;  /* in the pipeline of an update: what the schema says of the documents */
     verdict verdict;
     const char *why;
 } judge;
@@ -61,6 +71,23 @@ void judge_filter(judge *j, const value *o, const value *r, const node *at, bool
 void judge_update(judge *j, const value *o, const value *r, const node *at);
 void judge_sort(judge *j, const value *keys, const node *at);
 bool judge_is_operators(const value *v);
+
+/* Queryable Encryption. */
+void judge_touch(judge *j, const char *path);
+bool judge_is_touched(const judge *j, const char *path);
+void judge_qe_stored(judge *j, const value *o, const value *r, const metadata *meta);
+void judge_qe_equality(judge *j, const value *o, const value *r, const metadata *meta, const char *path);
+/* The predicate on a range index. `r` may have another name. */
+void judge_qe_range(judge *j, const value *o, const value *r, const metadata *meta, const char *path);
+/* An operator of an expression with its operands; false: it compares no QE field. */
+bool judge_qe_operator(judge *j, const value *o, const value *r, const node *at, bool in_filter);
+/* {t, a, …} of a placeholder; NULL: it is none. */
+const value *judge_qe_open(judge *j, const value *r);
+const value *judge_qe_placeholder(judge *j, const metadata *meta, int t, const value *v);
+/* All bounds in it. */
+void judge_qe_result(judge *j, const value *result);
+/* The collection has encrypted fields of Queryable Encryption. */
+bool judge_is_qe(const judge *j);
 
 /* A result that an expression may have. */
 typedef struct outcome {

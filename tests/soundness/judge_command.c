@@ -12,6 +12,10 @@ static bool is_schema_field(const value *v) {
     return is(v, "jsonSchema") || is(v, "isRemoteSchema") || is(v, "csfleEncryptionSchemas");
 }
 
+bool judge_is_qe(const judge *j) {
+    return j->w->qe && j->c && j->c->root->encrypts;
+}
+
 static const node *tree(judge *j) {
     return node_of_collection(j->p, j->c);
 }
@@ -58,8 +62,11 @@ static void check_upsert(judge *j, const value *statement, const value *q, const
 static void judge_statement(judge *j, const value *o, const value *r) {
     const value *q = value_get(o, "q") ? value_get(o, "q") : value_get(o, "filter");
     const value *u = value_get(o, "u") ? value_get(o, "u") : value_get(o, "updateMods");
+    const value *multi = value_get(o, "multi");
     set_collation(j, o);
     check_upsert(j, o, q, u);
+    if (judge_is_qe(j) && u && multi && (multi->type == T_BOOL ? multi->bytes[0] : value_number(multi) != 0))
+        judge_refuse(j, "a multi-document update");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (it.o == q)
             judge_filter(j, it.o, it.r, tree(j), false);
@@ -88,6 +95,21 @@ static void judge_bulk_op(judge *j, const value *o, const value *r) {
             judge_same(j, it.o, it.r);
 }
 
+/* The generator writes properties of the root only. */
+static void judge_kept_schema(judge *j, const value *schema) {
+    const value *properties = value_get(schema, "properties");
+    for (const value *m = properties && properties->type == T_DOC ? properties->first : NULL; m; m = m->next)
+        if (m->first && node_child(j->p, tree(j), m->name)->kind == N_ENCRYPTED)
+            judge_refuse(j, "a $jsonSchema over '%s'", m->name);
+}
+
+/* Any number of inserts, or one update or delete. */
+static void check_bulk(judge *j, const value *ops) {
+    for (const value *m = ops->first; m && judge_is_qe(j) && value_count(ops) > 1; m = m->next)
+        if (!value_get(m, "insert"))
+            judge_refuse(j, "several writes in one bulkWrite");
+}
+
 static void judge_validator(judge *j, const value *o, const value *r) {
     value rest = *value_doc(j->p), rest_r = rest;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
@@ -97,7 +119,9 @@ static void judge_validator(judge *j, const value *o, const value *r) {
                 value_put(j->p, &rest_r, it.r->name, it.r);
             continue;
         }
-        if (j->encrypts && !value_equal(it.o, j->c->schema))
+        if (j->w->qe)
+            judge_kept_schema(j, it.o);
+        else if (j->encrypts && !value_equal(it.o, j->c->schema))
             judge_refuse(j, "another $jsonSchema than that of the request");
         judge_same(j, it.o, it.r);
     }
@@ -180,12 +204,16 @@ static void judge_bounds(judge *j, const value *o) {
 }
 
 static void judge_aggregate(judge *j, const value *o, const value *r) {
-    j->pipeline_marked = r && j->encrypts && value_placeholders(r) > 0;
+    j->pipeline_marked = r && ((j->encrypts && value_placeholders(r) > 0) || judge_is_qe(j));
     judge_pipeline(j, o, r, tree(j));
 }
 
 static void judge_field(judge *j, const value *o, const value *r) {
-    if (is(o, "filter") || is(o, "query")) {
+    if (is(o, "query") && j->distinct && judge_is_qe(j)) {
+        j->only_exists = true;
+        judge_filter(j, o, r, tree(j), false);
+        j->only_exists = false;
+    } else if (is(o, "filter") || is(o, "query")) {
         judge_filter(j, o, r, tree(j), false);
     } else if (is(o, "projection") || is(o, "fields")) {
         judge_projection(j, o, r, tree(j), true);
@@ -204,6 +232,7 @@ static void judge_field(judge *j, const value *o, const value *r) {
     } else if (is(o, "pipeline")) {
         judge_aggregate(j, o, r);
     } else if (is(o, "ops")) {
+        check_bulk(j, o);
         each(j, o, r, judge_bulk_op);
     } else if (is(o, "validator")) {
         judge_validator(j, o, r);
@@ -232,6 +261,7 @@ static void judge_inner(judge *j, const value *o, const value *r) {
         return;
     }
     set_collation(j, o);
+    j->distinct = value_get(o, "distinct");
     check_upsert(j, o, value_get(o, "query"), value_get(o, "update"));
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         judge_field(j, it.o, it.r);
@@ -259,7 +289,7 @@ static void judge_explain(judge *j, const value *o, const value *r) {
 
 verdict judge_command(judge *j, const value *command, const value *result) {
     const value *bare = without_schema(j, command);
-    j->encrypts = world_encrypts(j->w);
+    j->encrypts = world_request_encrypts(j->w, command);
     j->verdict = V_FINE;
     if (j->encrypts && value_placeholders(bare))
         judge_refuse(j, "a forged placeholder");
@@ -267,5 +297,7 @@ verdict judge_command(judge *j, const value *command, const value *result) {
         judge_explain(j, bare, result);
     else
         judge_inner(j, bare, result);
+    if (result && j->w->qe && j->encrypts && j->verdict == V_FINE)
+        judge_qe_result(j, result);
     return j->verdict;
 }

@@ -278,6 +278,10 @@ static rule *rule_of(const char *op) {
     return judge_generic;
 }
 
+static bool is_logical(const char *op) {
+    return strcmp(op, "$and") == 0 || strcmp(op, "$or") == 0 || strcmp(op, "$not") == 0;
+}
+
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
     if (operand->next) {
@@ -286,10 +290,16 @@ static const outcome *operator(judge *j, const value *o, const value *r, const n
     }
     if (strcmp(operand->name, "$literal") == 0 || strcmp(operand->name, "$const") == 0)
         return explicit_literal(j, operand, r);
+    bool in_filter = j->in_filter;
+    if (judge_qe_operator(j, operand, r ? r->first : NULL, at, in_filter))
+        return computed(j);
     pairs it = judge_pairs(j, o, r);
     if (!judge_next(j, &it))
         return NULL;
-    return rule_of(operand->name)(j, it.o, it.r, at);
+    j->in_filter = in_filter && is_logical(operand->name);
+    const outcome *result = rule_of(operand->name)(j, it.o, it.r, at);
+    j->in_filter = in_filter;
+    return result;
 }
 
 static bool is_constant(const value *v) {
@@ -327,6 +337,7 @@ static const outcome *array(judge *j, const value *o, const value *r, const node
 }
 
 const outcome *judge_expression(judge *j, const value *o, const value *r, const node *at) {
+    j->in_filter &= o->type == T_DOC && o->first && o->first->name[0] == '$';
     switch (o->type) {
     case T_STRING: return string(j, o, r, at);
     case T_DOC: return o->first && o->first->name[0] == '$' ? operator(j, o, r, at) : object(j, o, r, at);

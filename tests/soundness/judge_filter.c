@@ -42,7 +42,9 @@ bool judge_is_operators(const value *v) {
 }
 
 static void judge_equality(judge *j, const value *o, const value *r, const node *at) {
-    if (at->kind == N_ENCRYPTED)
+    if (at->kind == N_ENCRYPTED && at->meta->qe)
+        judge_qe_equality(j, o, r, at->meta, j->path);
+    else if (at->kind == N_ENCRYPTED)
         judge_compared(j, o, r, at->meta);
     else if (at->kind == N_OBJECT && o->type == T_DOC)
         judge_document(j, o, r, at, COMPARED, o);
@@ -151,7 +153,9 @@ static void judge_tree(judge *j, const value *o, const value *r, const node *at,
         return;
     }
     if (strcmp(o->name, "$expr") == 0) {
+        j->in_filter = true;
         judge_condition(j, o, r, at);
+        j->in_filter = false;
         return;
     }
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
@@ -165,6 +169,13 @@ static void judge_tree(judge *j, const value *o, const value *r, const node *at,
 }
 
 static void judge_predicate(judge *j, const value *o, const value *r, const node *at, bool normal) {
+    spot s = node_find(j->p, at, o->name);
+    bool ranged = s.node->kind == N_ENCRYPTED && !s.below && s.node->meta->qe;
+    if (o->name[0] != '$' && ranged && s.node->meta->qe->index == RANGE_INDEX) {
+        judge_qe_range(j, o, r, s.node->meta, o->name);
+        return;
+    }
+    j->path = o->name;
     if (r && strcmp(o->name, r->name) != 0) {
         judge_wrong(j, "the predicate on '%s' became one on '%s'", o->name, r->name);
         return;
@@ -173,7 +184,6 @@ static void judge_predicate(judge *j, const value *o, const value *r, const node
         judge_tree(j, o, r, at, normal);
         return;
     }
-    spot s = node_find(j->p, at, o->name);
     if (judge_is_operators(o))
         judge_operators(j, o, r, &s, o->name);
     else
@@ -224,6 +234,9 @@ static void judge_level(judge *j, const value *o, const value *r, const node *at
     }
 }
 
+/* A filter that is stored, and where nothing is marked, stays as it is written. */
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal) {
-    judge_level(j, o, r, at, normal || (r && j->encrypts && value_placeholders(r) > 0));
+    judge_level(j, o, r, at,
+                normal || (judge_is_qe(j) && (!j->only_exists || j->distinct)) ||
+                    (r && j->encrypts && value_placeholders(r) > 0));
 }

@@ -12,6 +12,7 @@ static const node *empty(judge *j) {
 
 static const node *set(judge *j, const node *at, const char *path, const node *child) {
     bool below = false;
+    judge_touch(j, path);
     const node *made = node_set(j->p, at, path, child, &below);
     if (below)
         judge_refuse(j, "'%s' is written below an encrypted path", path);
@@ -165,6 +166,8 @@ static void project_fields(judge *j, projection *to, const value *o, const value
             if (is_true(it.o) && !to->exclusion)
                 to->out = node_include(j->p, to->out, to->from, path);
             else if (!is_true(it.o))
+                judge_touch(j, path);
+            if (!is_true(it.o))
                 to->out = node_set(j->p, to->out, path, &absent_node, &below);
         }
     }
@@ -175,6 +178,8 @@ const node *judge_projection(judge *j, const value *o, const value *r, const nod
     if (is_mixed(o, to.exclusion, true) || has_collision(o))
         judge_moot(j);
     to.out = to.exclusion ? at : empty(j);
+    if (!to.exclusion)
+        judge_touch(j, "");
     if (!to.exclusion && !value_get(o, "_id"))
         to.out = node_include(j->p, to.out, at, "_id");
     project_fields(j, &to, o, r, "");
@@ -210,6 +215,7 @@ static const node *match(judge *j, const value *o, const value *r, const node *a
 
 static const node *unset_path(judge *j, const node *at, const value *path) {
     bool below = false;
+    judge_touch(j, value_chars(path));
     return path->type == T_STRING ? node_set(j->p, at, value_chars(path), &absent_node, &below) : at;
 }
 
@@ -392,12 +398,17 @@ static const node *foreign(judge *j, const value *name) {
     return node_of_collection(j->p, c);
 }
 
-/* A pipeline that reads from another collection. */
-static const node *foreign_pipeline(judge *j, const value *name, const value *o, const value *r) {
+/* A pipeline that reads from another collection. `fixed`: the server rewrites no comparisons of QE fields in it. */
+static const node *foreign_pipeline(judge *j, const value *name, const value *o, const value *r, bool fixed) {
     const collection *here = j->c;
+    const touched *before = j->touched;
+    j->touched = NULL;
+    if (fixed)
+        judge_touch(j, "");
     j->c = world_find(j->w, value_chars(name));
     const node *out = judge_pipeline(j, o, r, node_of_collection(j->p, j->c));
     j->c = here;
+    j->touched = before;
     return out;
 }
 
@@ -430,7 +441,7 @@ static const node *lookup(judge *j, const value *o, const value *r, const node *
     const node *matched = other;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "pipeline") == 0)
-            matched = foreign_pipeline(j, value_get(o, "from"), it.o, it.r);
+            matched = foreign_pipeline(j, value_get(o, "from"), it.o, it.r, false);
         else
             judge_same(j, it.o, it.r);
     if (local && there)
@@ -444,6 +455,14 @@ static const node *start_node(judge *j, const outcome *list, const node *target)
         return judge_settle(j, list);
     judge_compared(j, list->o, list->r, target->meta);
     return target;
+}
+
+/* A filter on the documents as they are stored. */
+static void restricted(judge *j, const value *o, const value *r, const node *at) {
+    const touched *before = j->touched;
+    j->touched = NULL;
+    judge_filter(j, o, r, at, false);
+    j->touched = before;
 }
 
 static const node *graph_lookup(judge *j, const value *o, const value *r, const node *at) {
@@ -460,7 +479,7 @@ static const node *graph_lookup(judge *j, const value *o, const value *r, const 
         if (strcmp(it.o->name, "startWith") == 0)
             start = start_node(j, judge_expression(j, it.o, it.r, at), target);
         else if (strcmp(it.o->name, "restrictSearchWithMatch") == 0)
-            judge_filter(j, it.o, it.r, other, false);
+            restricted(j, it.o, it.r, other);
         else
             judge_same(j, it.o, it.r);
     if (start->kind != N_ENCRYPTED && !node_usable(start) && node_holds(j->p, start))
@@ -472,6 +491,7 @@ static const node *graph_lookup(judge *j, const value *o, const value *r, const 
 
 static const node *facet(judge *j, const value *o, const value *r, const node *at) {
     const node *out = empty(j);
+    judge_touch(j, "");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         out = set(j, out, it.o->name, node_array(j->p, judge_pipeline(j, it.o, it.r, at), false));
     return out;
@@ -487,7 +507,7 @@ static const node *union_with(judge *j, const value *o, const value *r, const no
     }
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "pipeline") == 0)
-            other = foreign_pipeline(j, value_get(o, "coll"), it.o, it.r);
+            other = foreign_pipeline(j, value_get(o, "coll"), it.o, it.r, true);
         else
             judge_same(j, it.o, it.r);
     return node_merge(j->p, at, other);
@@ -617,6 +637,16 @@ static rule *rule_of(const char *stage) {
     return NULL;
 }
 
+/* Stages whose documents have nothing of the old ones under its own path. */
+static bool makes_new(const char *stage) {
+    static const char *const names[] = {"$group",       "$sortByCount", "$count",  "$replaceWith",
+                                        "$replaceRoot", "$bucketAuto",  "$bucket", "$facet"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], stage) == 0)
+            return true;
+    return false;
+}
+
 static const node *judge_stage(judge *j, const value *o, const value *r, const node *at, bool first) {
     pairs it = judge_pairs(j, o, r);
     if (!judge_next(j, &it))
@@ -630,7 +660,10 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
         judge_refuse(j, "stage %s", it.o->name);
         return at;
     }
-    return judge_operand(j, it.o, it.r, at);
+    at = judge_operand(j, it.o, it.r, at);
+    if (makes_new(it.o->name))
+        judge_touch(j, "");
+    return at;
 }
 
 const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at) {
@@ -695,5 +728,9 @@ void judge_update_pipeline(judge *j, const value *o, const value *r, const node 
         at = judge_stage(j, it.o, it.r, at, false);
     }
     j->stored_in = NULL;
+    for (unsigned i = 0; i < j->c->place_count; i++)
+        if (j->c->places[i].meta && j->c->places[i].meta->qe && judge_is_touched(j, j->c->places[i].path))
+            judge_refuse(j, "a pipeline writes or drops '%s'", j->c->places[i].path);
+    j->touched = NULL;
     agree(j, at, schema, "");
 }

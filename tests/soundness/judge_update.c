@@ -55,7 +55,7 @@ static void judge_rename(judge *j, const value *o, const value *r, const node *a
     }
     spot from = node_find(j->p, at, o->name), to = node_find(j->p, at, value_chars(o));
     bool both_plain = node_usable(from.node) && node_usable(to.node);
-    bool both_encrypted = from.node->kind == N_ENCRYPTED && to.node->kind == N_ENCRYPTED &&
+    bool both_encrypted = from.node->kind == N_ENCRYPTED && to.node->kind == N_ENCRYPTED && !from.node->meta->qe &&
                           metadata_equal(from.node->meta, to.node->meta);
     if (from.below || to.below || !(both_plain || both_encrypted))
         judge_refuse(j, "$rename of '%s'", o->name);
@@ -87,6 +87,11 @@ static rule *rule_of(const char *op) {
     return NULL;
 }
 
+static bool is_safe_content(const char *path) {
+    size_t n = strlen("__safeContent__");
+    return strncmp(path, "__safeContent__", n) == 0 && (path[n] == 0 || path[n] == '.');
+}
+
 static void judge_modifiers(judge *j, const value *o, const value *r, const node *at) {
     for (pairs ops = judge_pairs(j, o, r); judge_next(j, &ops);) {
         rule *judge_path = rule_of(ops.o->name);
@@ -96,6 +101,10 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
             judge_same(j, ops.o, ops.r);
             continue;
         }
+        for (const value *m = ops.o->first; m; m = m->next)
+            if (judge_is_qe(j) &&
+                (is_safe_content(m->name) || (strcmp(ops.o->name, "$rename") == 0 && is_safe_content(value_chars(m)))))
+                judge_refuse(j, "__safeContent__ is updated");
         for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);)
             (positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);
     }

@@ -112,6 +112,10 @@ static bool repeated(const value *doc, const value *m) {
 }
 
 void judge_stored(judge *j, const value *o, const value *r, const metadata *meta, const value *document) {
+    if (meta->qe) {
+        judge_qe_stored(j, o, r, meta);
+        return;
+    }
     const value *key = meta->key < 0 && document ? value_get(document, meta->key_field) : NULL;
     check_type(j, o, meta);
     if (meta->key < 0 && (!key || key->type != T_STRING || repeated(document, key)))
@@ -121,7 +125,7 @@ void judge_stored(judge *j, const value *o, const value *r, const metadata *meta
 }
 
 void judge_compared(judge *j, const value *o, const value *r, const metadata *meta) {
-    if (!metadata_comparable(meta))
+    if (!metadata_comparable(meta)) /* those of QE never, but in filters: judge_qe_equality */
         judge_refuse(j, "'%s' is compared with a field that cannot be", o->name);
     if (j->only_exists)
         judge_refuse(j, "comparison in a stored filter");
@@ -162,6 +166,8 @@ static void judge_encrypted_member(judge *j, const value *parent, const value *o
 
 void judge_document(judge *j, const value *o, const value *r, const node *at, purpose why, const value *whole) {
     pairs it = judge_pairs(j, o, r);
+    if (judge_is_qe(j) && o == whole && why != SET && why != COMPARED && value_get(o, "__safeContent__"))
+        judge_refuse(j, "__safeContent__ is written");
     while (judge_next(j, &it)) {
         const node *child = node_child(j->p, at, it.o->name);
         if (child->kind == N_CONFLICT || child->kind == N_UNKNOWN)

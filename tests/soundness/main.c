@@ -29,6 +29,7 @@ typedef struct run {
     uint64_t failures, bad_schemas, strict_reports;
     bool show_strict;
     unsigned mutated; /* per cent of the commands */
+    int family;       /* 0 CSFLE, 1 Queryable Encryption, -1: both */
     int only;         /* one command kind; -1: all */
     struct {
         uint64_t done, evaluated, judge, evaluator;
@@ -138,7 +139,7 @@ static void work(run *r, double seconds) {
     while (!stopped && (seconds <= 0 || now() < end)) {
         world w;
         pool_reset(&r->schemas);
-        world_make(&w, &r->rng, &r->schemas);
+        world_make(&w, &r->rng, &r->schemas, r->family < 0 ? rng_percent(&r->rng, 50) : r->family);
         for (unsigned i = 0; i < COMMANDS_PER_SCHEMA; i++)
             one_pair(r, &w);
     }
@@ -187,7 +188,7 @@ static bool sabotage_noticed(const run *r) {
 
 static int usage(void) {
     fputs("usage: oc_soundness [--no-evaluator | --no-judge] [--sabotage] [--strict] [--mutated=PERCENT] "
-          "[--only=COMMAND] [SECONDS] "
+          "[--only=COMMAND] [--csfle | --qe] [SECONDS] "
           "[SEED]\n",
           stderr);
     return 2;
@@ -202,6 +203,8 @@ static bool option(run *r, const char *text) {
         r->bench.sabotage = true;
     else if (strcmp(text, "--strict") == 0)
         r->show_strict = true;
+    else if (strcmp(text, "--csfle") == 0 || strcmp(text, "--qe") == 0)
+        r->family = text[2] == 'q';
     else if (strncmp(text, "--mutated=", 10) == 0)
         r->mutated = (unsigned)atoi(text + 10);
     else if (strncmp(text, "--only=", 7) == 0) {
@@ -216,7 +219,7 @@ static bool option(run *r, const char *text) {
 }
 
 int main(int argc, char **argv) {
-    run r = {.only = -1, .mutated = 10};
+    run r = {.only = -1, .family = -1, .mutated = 10};
     const char *numbers[2] = {"0", "1"};
     int given = 0;
     bench_open(&r.bench);

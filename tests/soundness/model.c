@@ -271,6 +271,33 @@ static value *write_model(maker *m, const model *of, metadata from) {
     return schema;
 }
 
+static const model *queryable_object(maker *m, const char *prefix, int *key) {
+    static const char *const top[] = {"ssn", "code", "acct", "tax", "age"}, *const inner[] = {"a", "b", "c", "d", "e"};
+    model *made = plain(m);
+    made->object = true;
+    for (unsigned i = 0; i < 5; i++) {
+        const char *name = *prefix ? inner[i] : top[i];
+        if (percent(m, *prefix ? 35 : 55))
+            add_member(m, made, name, queryable_leaf(m->r, m->p, pool_text(m->p, "%s%s", prefix, name), (*key)++));
+    }
+    if (percent(m, *prefix ? 20 : 60)) {
+        const char *name = *prefix ? "in" : "user";
+        if (strcmp(prefix, "user.in.") != 0)
+            add_member(m, made, name, queryable_object(m, pool_text(m->p, "%s%s.", prefix, name), key));
+    }
+    return made;
+}
+
+static void make_queryable(collection *c, rng *r, pool *p, const char *name, bool encrypts, int key) {
+    maker m = {r, p, c};
+    *c = (collection){.name = name};
+    do
+        c->root = encrypts ? queryable_object(&m, "", &key) : plain(&m);
+    while (encrypts && !c->root->encrypts);
+    c->schema = queryable_fields(p, c->root);
+    collect(&m, c->root, "");
+}
+
 static void make_collection(collection *c, rng *r, pool *p, const char *name, bool encrypts) {
     maker m = {r, p, c};
     *c = (collection){.name = name, .remote = rng_percent(r, 30)};
@@ -279,11 +306,13 @@ static void make_collection(collection *c, rng *r, pool *p, const char *name, bo
     collect(&m, c->root, "");
 }
 
-void world_make(world *w, rng *r, pool *p) {
+void world_make(world *w, rng *r, pool *p, bool qe) {
     static const char *const names[MAX_COLLECTIONS] = {"c0", "c1", "c2"};
-    *w = (world){.several = rng_percent(r, 35)};
+    *w = (world){.several = rng_percent(r, 35), .qe = qe};
     w->count = w->several ? 1 + rng_below(r, MAX_COLLECTIONS) : 1;
-    for (unsigned i = 0; i < w->count; i++)
+    for (unsigned i = 0; qe && i < w->count; i++)
+        make_queryable(&w->collections[i], r, p, names[i], rng_percent(r, i == 0 ? 98 : 50), (int)i * 32);
+    for (unsigned i = 0; !qe && i < w->count; i++)
         make_collection(&w->collections[i], r, p, names[i], i == 0 ? rng_percent(r, 98) : rng_percent(r, 50));
 }
 
@@ -316,11 +345,11 @@ static const model *model_without(pool *p, const model *of, unsigned *n, bool *d
     return copy;
 }
 
-static void write_simply(collection *c, pool *p, const model *root) {
+static void write_simply(collection *c, pool *p, const model *root, bool qe) {
     maker m = {NULL, p, c};
     c->remote = false;
     c->root = root;
-    c->schema = write_model(&m, root, (metadata){.key = -2});
+    c->schema = qe ? queryable_fields(p, root) : write_model(&m, root, (metadata){.key = -2});
     c->place_count = 0;
     collect(&m, root, "");
 }
@@ -329,11 +358,39 @@ bool world_without(world *to, const world *from, unsigned n, pool *p) {
     bool done = false;
     *to = *from;
     for (unsigned i = 0; i < from->count; i++)
-        write_simply(&to->collections[i], p, model_without(p, from->collections[i].root, &n, &done));
+        write_simply(&to->collections[i], p, model_without(p, from->collections[i].root, &n, &done), from->qe);
     return done;
 }
 
+static value *member_of(value *doc, const char *name) {
+    for (value *m = doc->first; m; m = m->next)
+        if (strcmp(m->name, name) == 0)
+            return m;
+    return NULL;
+}
+
+/* bulkWrite says it of each namespace. */
+static value *put_information(const world *w, const collection *c, pool *p, value *command) {
+    value *schemas = value_doc(p), *information = value_one(p, "type", value_int(p, 1));
+    value *names = member_of(command, "nsInfo");
+    for (unsigned i = 0; i < w->count; i++)
+        if (!names || &w->collections[i] == c)
+            value_put(p, schemas, pool_text(p, "db.%s", w->collections[i].name), w->collections[i].schema);
+    value_put(p, information, "schema", schemas);
+    if (!names) {
+        value_put(p, command, "encryptionInformation", information);
+        return command;
+    }
+    value *one = value_one(p, "ns", value_string(p, pool_text(p, "db.%s", c->name)));
+    value_put(p, one, "encryptionInformation", information);
+    names->first = names->last = NULL;
+    value_push(p, names, one);
+    return command;
+}
+
 value *world_put_schema(const world *w, const collection *c, pool *p, value *command) {
+    if (w->qe)
+        return put_information(w, c, p, command);
     if (!w->several) {
         value_put(p, command, "jsonSchema", c->schema);
         value_put(p, command, "isRemoteSchema", value_bool(p, c->remote));
@@ -361,6 +418,13 @@ bool world_encrypts(const world *w) {
     for (unsigned i = 0; i < w->count; i++)
         encrypts |= w->collections[i].root->encrypts;
     return encrypts;
+}
+
+bool world_request_encrypts(const world *w, const value *command) {
+    const value *names = w->qe ? value_get(command, "nsInfo") : NULL;
+    const value *ns = names && names->first ? value_get(names->first, "ns") : NULL;
+    const collection *c = ns && strncmp(value_chars(ns), "db.", 3) == 0 ? world_find(w, value_chars(ns) + 3) : NULL;
+    return c ? c->root->encrypts : world_encrypts(w);
 }
 
 position position_root(const model *root) {

@@ -28,10 +28,11 @@ static const value *nth(const value *v, unsigned *n) {
 }
 
 static const char *other_name(gen *g) {
-    static const char *const names[] = {"$eq",   "$in",      "$not",  "$and",    "$elemMatch", "$exists", "$expr",
-                                        "$set",  "$unset",   "$push", "$max",    "x",          "arr",     "user",
-                                        "_id",   "a",        "$ref",  "ssn",     "ssn.x",      "arr.$",   "user.$[].a",
-                                        "sub.s", "$literal", "$cond", "$ifNull", NULL};
+    static const char *const names[] = {
+        "$eq",   "$in",      "$not",       "$and",    "$elemMatch", "$exists", "$expr", "$set", "$unset",
+        "$push", "$max",     "x",          "arr",     "user",       "_id",     "a",     "$ref", "ssn",
+        "ssn.x", "arr.$",    "user.$[].a", "$gt",     "$lte",       "$nor",    "$or",   "age",  "__safeContent__",
+        "sub.s", "$literal", "$cond",      "$ifNull", NULL};
     const place *e = gen_percent(g, 50) ? gen_place(g, ANYTHING) : NULL;
     return e ? e->path : gen_pick(g, names);
 }
@@ -93,8 +94,8 @@ static value *changed(mutation *m, const value *v) {
 }
 
 static bool stays(const value *command, const value *m) {
-    static const char *const names[] = {"jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas",
-                                        "$db",        "explain",        "nsInfo"};
+    static const char *const names[] = {
+        "jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas", "encryptionInformation", "$db", "explain", "nsInfo"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(m->name, names[i]) == 0)
             return true;

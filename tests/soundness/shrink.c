@@ -45,7 +45,8 @@ static value *simpler(pool *p, const value *v, unsigned *n, bool *done) {
 
 static bool is_schema_field(const value *v) {
     return strcmp(v->name, "jsonSchema") == 0 || strcmp(v->name, "isRemoteSchema") == 0 ||
-           strcmp(v->name, "csfleEncryptionSchemas") == 0 || strcmp(v->name, "$db") == 0;
+           strcmp(v->name, "csfleEncryptionSchemas") == 0 || strcmp(v->name, "encryptionInformation") == 0 ||
+           strcmp(v->name, "$db") == 0;
 }
 
 static const char *collection_name(const value *command) {
@@ -59,12 +60,21 @@ static const char *collection_name(const value *command) {
     return strncmp(value_chars(name), "db.", 3) == 0 ? value_chars(name) + 3 : value_chars(name);
 }
 
+static const value *names_only(pool *p, const value *names) {
+    const value *ns = names->first ? value_get(names->first, "ns") : NULL;
+    value *list = value_array(p);
+    if (!ns)
+        return names;
+    value_push(p, list, value_one(p, "ns", ns));
+    return list;
+}
+
 /* Without the schema fields, which would only be put back. */
 static const value *undressed(pool *p, const value *command) {
     value *made = value_doc(p);
     for (const value *m = command->first; m; m = m->next)
         if (!is_schema_field(m))
-            value_put(p, made, m->name, m);
+            value_put(p, made, m->name, strcmp(m->name, "nsInfo") == 0 ? names_only(p, m) : m);
     return made;
 }
 
@@ -105,8 +115,8 @@ static bool change_command(bench *b, shrunk *s, change *changed, uint64_t seed) 
         const value *bare = undressed(&b->pool, s->command), *smaller = changed(&b->pool, bare, &n, &done);
         if (!done)
             return any;
-        if (smaller->first && !value_equal(smaller, bare) &&
-            try_it(b, s, &s->world, dressed(&b->pool, &s->world, smaller), seed))
+        const value *whole = smaller->first ? dressed(&b->pool, &s->world, smaller) : NULL;
+        if (whole && !value_equal(whole, s->command) && try_it(b, s, &s->world, whole, seed))
             any = true;
         else
             i++;

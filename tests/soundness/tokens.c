@@ -33,7 +33,7 @@ static value *token(vault *v, const secret *s) {
     return value_binary(v->p, 6, payload, sizeof payload);
 }
 
-static const secret *opened(const vault *v, const value *t) {
+const secret *tokens_opened(const vault *v, const value *t) {
     const uint8_t *payload;
     unsigned i;
     if (t->type != T_BINARY || value_subtype(t) != 6 || value_payload(t, &payload) != TOKEN ||
@@ -47,6 +47,10 @@ static value *like(vault *v, const value *of) {
     return of->type == T_DOC ? value_doc(v->p) : value_array(v->p);
 }
 
+static int algorithm_of(const metadata *meta) {
+    return meta->qe ? QE_TOKEN + meta->qe->index : meta->algorithm;
+}
+
 static const value *in_position(vault *v, const value *doc, const position *at, const value *whole) {
     value *out = value_doc(v->p);
     const metadata *meta;
@@ -55,7 +59,9 @@ static const value *in_position(vault *v, const value *doc, const position *at, 
         answer what = position_answer(&child, &meta);
         if (what == ENCRYPTED) {
             const value *name = meta->key < 0 ? value_get(whole, meta->key_field) : NULL;
-            value_put(v->p, out, m->name, token(v, &(secret){meta->algorithm, meta->key, name, m}));
+            value_put(
+                v->p, out, m->name,
+                token(v, &(secret){.algorithm = algorithm_of(meta), .key = meta->key, .key_name = name, .plain = m}));
         } else {
             value_put(v->p, out, m->name, what == ABOVE && m->type == T_DOC ? in_position(v, m, &child, whole) : m);
         }
@@ -68,15 +74,33 @@ const value *tokens_in_document(vault *v, const value *doc, const collection *c)
     return in_position(v, doc, &root, doc);
 }
 
+static value *for_queryable(vault *v, const value *marked, const value *placeholder) {
+    const value *t = placeholder ? value_get(placeholder, "t") : NULL, *a = t ? value_get(placeholder, "a") : NULL;
+    const value *ki = a ? value_get(placeholder, "ki") : NULL, *spec = ki ? value_get(placeholder, "v") : NULL;
+    if (!spec)
+        return value_copy(v->p, marked);
+    secret s = {.algorithm = QE_TOKEN + (int)value_number(a), .key = ki->bytes[20], .plain = spec, .spec = spec};
+    s.find = value_number(t) == 2;
+    bool wrapped = s.algorithm == TEXT_TOKEN || (s.algorithm == RANGE_TOKEN && !s.find);
+    if (wrapped && value_get(spec, "v"))
+        s.plain = value_get(spec, "v");
+    return token(v, &s);
+}
+
 static value *for_placeholder(vault *v, const value *marked) {
     const uint8_t *payload;
     uint32_t len = value_payload(marked, &payload);
     const value *placeholder = value_read(v->p, payload + 1, len - 1);
     const value *a = placeholder ? value_get(placeholder, "a") : NULL, *plain = placeholder ? placeholder->last : NULL;
     const value *ki = placeholder ? value_get(placeholder, "ki") : NULL;
+    if (payload[0] == 3)
+        return for_queryable(v, marked, placeholder);
     if (!a || !plain)
         return value_copy(v->p, marked);
-    return token(v, &(secret){(int)value_number(a), ki ? ki->bytes[20] : -1, value_get(placeholder, "ka"), plain});
+    return token(v, &(secret){.algorithm = (int)value_number(a),
+                              .key = ki ? ki->bytes[20] : -1,
+                              .key_name = value_get(placeholder, "ka"),
+                              .plain = plain});
 }
 
 const value *tokens_for_placeholders(vault *v, const value *marked) {
@@ -91,7 +115,7 @@ const value *tokens_for_placeholders(vault *v, const value *marked) {
 }
 
 const value *tokens_undone(const vault *v, const value *tokens) {
-    const secret *s = opened(v, tokens);
+    const secret *s = tokens_opened(v, tokens);
     if (s)
         return s->plain;
     if (!value_is_container(tokens))
@@ -107,11 +131,11 @@ static const char *misplaced(const vault *v, const value *doc, const position *a
 
 static const char *misplaced_member(const vault *v, const value *m, const position *child) {
     const metadata *meta;
-    const secret *s = opened(v, m);
+    const secret *s = tokens_opened(v, m);
     answer what = position_answer(child, &meta);
     if (what == ENCRYPTED && !s)
         return pool_text(v->p, "plaintext is stored at '%s'", m->name);
-    if (what == ENCRYPTED && (s->algorithm != meta->algorithm || s->key != meta->key))
+    if (what == ENCRYPTED && (s->algorithm != algorithm_of(meta) || s->find || s->key != meta->key))
         return pool_text(v->p, "'%s' is stored under the wrong key", m->name);
     if (what != ENCRYPTED && s)
         return pool_text(v->p, "ciphertext is stored at the plain '%s'", m->name);
