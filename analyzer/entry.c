@@ -266,6 +266,14 @@ bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_
     return reply->ok;
 }
 
+uint8_t *opencrypt_reply_take(opencrypt_request *request, const opencrypt_reply *reply) {
+    if (!reply->ok || request->headroom)
+        return NULL;
+    uint8_t *bytes = request->out.data;
+    request->out = (oc_out){0};
+    return bytes;
+}
+
 /* ---- objects ---- */
 
 opencrypt_engine *opencrypt_engine_new(void) {

@@ -85,6 +85,10 @@ OPENCRYPT_API void opencrypt_request_free(opencrypt_request *request);
 OPENCRYPT_API bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_t len, const char *db,
                                      size_t db_len, opencrypt_reply *reply);
 
+/* Gives the bytes of the reply to the caller, who frees them with free() and may wipe them first (they hold plaintext).
+ * NULL unless the command was accepted and the request has no headroom. Once for a reply. */
+OPENCRYPT_API uint8_t *opencrypt_reply_take(opencrypt_request *request, const opencrypt_reply *reply);
+
 /* True if `name` is a command that opencrypt_analyze knows (find, insert, …, spelled exactly). */
 OPENCRYPT_API bool opencrypt_knows_command(const char *name, size_t len);
 

@@ -208,8 +208,8 @@ static bool read_constants(const comparison *c, const oc_literal ***out, size_t 
 static bool compare(const comparison *c, oc_frame *frame) {
     const oc_meta *meta = c->field.node->meta;
     oc_path path = {NULL, c->field.path};
-    const oc_literal **literals;
-    size_t count;
+    const oc_literal **literals = NULL;
+    size_t count = 0;
     if (!c->s->conjunction || (c->at == 1 && strcmp(c->name, "$in") == 0))
         return fail_reference(c->s, c->field.path, c->name);
     if (!oc_qe_check_path(c->s, c->field.path, c->name))

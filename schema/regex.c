@@ -55,11 +55,13 @@ static int match(const oc_regex *regex, oc_matcher *m, oc_str name, uint32_t ste
 
 oc_match_result oc_regex_match(const oc_regex *regex, oc_matcher *m, oc_arena *arena, oc_str name) {
     if (!prepare(m, arena))
-        return OC_MATCH_ERROR;
+        return OC_MATCH_NO_MEMORY;
     int n = match(regex, m, name, FEW_STEPS);
     if (n == PCRE2_ERROR_MATCHLIMIT && m->expensive++ < MOST_EXPENSIVE)
         n = match(regex, m, name, MOST_STEPS);
     if (n >= 0)
         return OC_MATCH_YES;
+    if (n == PCRE2_ERROR_NOMEMORY)
+        return OC_MATCH_NO_MEMORY;
     return n == PCRE2_ERROR_NOMATCH ? OC_MATCH_NO : OC_MATCH_ERROR;
 }

@@ -18,10 +18,9 @@ typedef struct oc_matcher {
     unsigned expensive; /* matches that needed more than a few steps; a request may have so many */
 } oc_matcher;
 
-typedef enum oc_match_result { OC_MATCH_NO, OC_MATCH_YES, OC_MATCH_ERROR } oc_match_result;
+typedef enum oc_match_result { OC_MATCH_NO, OC_MATCH_YES, OC_MATCH_ERROR, OC_MATCH_NO_MEMORY } oc_match_result;
 
-/* OC_MATCH_ERROR: the name is not UTF-8, a limit was reached by this match or by all of the request
- * together, or memory is exhausted. */
+/* OC_MATCH_ERROR: the name is not UTF-8, or a limit was reached by this match or by all of the request together. */
 oc_match_result oc_regex_match(const oc_regex *regex, oc_matcher *matcher, oc_arena *arena, oc_str name);
 
 #endif

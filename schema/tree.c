@@ -89,6 +89,7 @@ static bool add_matches(node_set *set, const oc_node *node, oc_str name, oc_look
             if (!set_add(set, node->patterns[i].node, lookup))
                 return false;
             continue;
+        case OC_MATCH_NO_MEMORY: return oc_fail(lookup->error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");
         case OC_MATCH_ERROR:
             return oc_fail(lookup->error, OC_SCHEMA_PATTERN, &(oc_path){.name = name}, "patternProperties",
                            "use field names that are valid UTF-8, and simpler patterns",

@@ -10,7 +10,7 @@ static double now(void) {
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-static void analyze_once(bench *b, const bson_t *command) {
+void analyze_once(bench *b, const bson_t *command) {
     opencrypt_reply reply;
     if (!opencrypt_analyze(b->request, bson_get_data(command), command->len, NULL, 0, &reply)) {
         fprintf(stderr, "refused: %s\n", reply.refusal.message);
@@ -26,7 +26,7 @@ static void validate_once(bench *b, const bson_t *command) {
 }
 
 /* Seconds per call. */
-static double time_calls(bench *b, void (*call)(bench *, const bson_t *), const bson_t *command) {
+static double time_calls(bench *b, timed_call *call, const bson_t *command) {
     size_t calls = 0, batch = 1;
     double start = now(), elapsed;
     do {
@@ -45,14 +45,23 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-timing measure(bench *b, const bson_t *command) {
-    enum { ROUNDS = 9 };
-    double analysis[ROUNDS], validation[ROUNDS];
-    for (int i = 0; i < ROUNDS; i++) {
-        analysis[i] = time_calls(b, analyze_once, command);
-        validation[i] = time_calls(b, validate_once, command);
+static double median(double *values, int n) {
+    qsort(values, (size_t)n, sizeof values[0], by_value);
+    return values[n / 2];
+}
+
+both measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, int rounds) {
+    enum { MAX_ROUNDS = 101 };
+    double first[MAX_ROUNDS], second[MAX_ROUNDS], ratio[MAX_ROUNDS];
+    for (int i = 0; i < rounds; i++) {
+        first[i] = time_calls(b, one, command);
+        second[i] = time_calls(b, other, command);
+        ratio[i] = first[i] / second[i];
     }
-    qsort(analysis, ROUNDS, sizeof analysis[0], by_value);
-    qsort(validation, ROUNDS, sizeof validation[0], by_value);
-    return (timing){analysis[ROUNDS / 2], validation[ROUNDS / 2]};
+    return (both){median(first, rounds), median(second, rounds), median(ratio, rounds)};
+}
+
+timing measure(bench *b, const bson_t *command) {
+    both t = measure_both(b, command, analyze_once, validate_once, 9);
+    return (timing){t.one, t.other};
 }

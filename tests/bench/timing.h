@@ -19,4 +19,16 @@ typedef struct timing {
 /* Ends the program if the command is refused. */
 timing measure(bench *b, const bson_t *command);
 
+/* One thing done once. */
+typedef void timed_call(bench *b, const bson_t *command);
+/* The analysis; ends the program if the command is refused. */
+timed_call analyze_once;
+typedef struct both {
+    double one, other; /* medians, in seconds per call */
+    double ratio;      /* the median of the rounds' ratios: a machine that is slow for a while does not show in it */
+} both;
+
+/* Timed by turns, for an odd number of rounds, at most 101. */
+both measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, int rounds);
+
 #endif

@@ -1,5 +1,5 @@
-/* oc_cases SUBJECT FOLDER [PART-OF-NAME]: runs all cases, or those with such a name, against the library ("library") or
- * the daemon at a path, and compares whole replies, byte for byte. */
+/* oc_cases SUBJECT FOLDER [PART-OF-NAME]: runs all cases, or those with such a name, against the library ("library"),
+ * a mongo_crypt_v1.so or an opencryptd at a path, and compares whole replies, byte for byte. */
 
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +63,7 @@ static void check(const oc_case *c, void *data) {
 
 int main(int argc, char **argv) {
     if (argc < 3 || argc > 4) {
-        fprintf(stderr, "usage: oc_cases library|PATH-OF-OPENCRYPTD FOLDER [PART-OF-NAME]\n");
+        fprintf(stderr, "usage: oc_cases library|PATH-OF-SO|PATH-OF-OPENCRYPTD FOLDER [PART-OF-NAME]\n");
         return 2;
     }
     run r = {.subject = oc_subject_new(argv[1]), .only = argc > 3 ? argv[3] : NULL};

@@ -9,11 +9,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "abi.h"
+#include "error.h"
 #include "opencrypt.h"
 
 struct oc_subject {
+    bson_t *(*ask)(oc_subject *s, const bson_t *command);
     opencrypt_engine *engine; /* the library */
     opencrypt_request *request;
+    oc_abi abi; /* or the shared library */
+    mongo_crypt_v1_lib *lib;
+    mongo_crypt_v1_status *status;
     pid_t daemon; /* or the daemon */
     int socket;
 };
@@ -93,25 +99,80 @@ static bson_t *ask_daemon(oc_subject *s, const bson_t *command) {
     return reply;
 }
 
-/* ---- both ---- */
+/* ---- shared library ---- */
+
+static void load(oc_subject *s, const char *path) {
+    if (!oc_abi_load(&s->abi, path))
+        die(path);
+    s->status = s->abi.status_create();
+    s->lib = s->abi.lib_create(s->status);
+    if (!s->lib)
+        die(s->abi.status_get_explanation(s->status));
+}
+
+/* The reply that the daemon makes of the same refusal. */
+static bson_t *refusal(oc_subject *s) {
+    bson_t *reply = bson_new();
+    char name[32];
+    int code = s->abi.status_get_code(s->status);
+    bson_append_double(reply, "ok", -1, 0.0);
+    bson_append_utf8(reply, "errmsg", -1, s->abi.status_get_explanation(s->status), -1);
+    bson_append_int32(reply, "code", -1, code);
+    bson_append_utf8(reply, "codeName", -1, oc_code_name(code, name), -1);
+    return reply;
+}
+
+/* An analyzer for each command, as libmongocrypt has it. */
+static bson_t *ask_abi(oc_subject *s, const bson_t *command) {
+    static const char ns[] = "db.people";
+    uint32_t len;
+    mongo_crypt_v1_query_analyzer *analyzer = s->abi.query_analyzer_create(s->lib, s->status);
+    uint8_t *bytes = s->abi.analyze_query(analyzer, bson_get_data(command), ns, sizeof ns - 1, &len, s->status);
+    bson_t *reply = bytes ? bson_new_from_data(bytes, len) : refusal(s);
+    s->abi.bson_free(bytes);
+    s->abi.query_analyzer_destroy(analyzer);
+    return reply;
+}
+
+/* ---- library ---- */
+
+static bson_t *ask_library(oc_subject *s, const bson_t *command) {
+    opencrypt_reply reply;
+    opencrypt_analyze(s->request, bson_get_data(command), command->len, NULL, 0, &reply);
+    return bson_new_from_data(reply.data, reply.len);
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+/* ---- all ---- */
 
 oc_subject *oc_subject_new(const char *what) {
     oc_subject *s = calloc(1, sizeof *s);
-    if (strcmp(what, "library") != 0) {
+    if (strcmp(what, "library") == 0) {
+        s->ask = ask_library;
+        s->engine = opencrypt_engine_new();
+        s->request = opencrypt_request_new(s->engine, 0);
+    } else if (ends_with(what, ".so")) {
+        s->ask = ask_abi;
+        load(s, what);
+    } else {
+        s->ask = ask_daemon;
         connect_to(s, start_daemon(s, what));
-        return s;
     }
-    s->engine = opencrypt_engine_new();
-    s->request = opencrypt_request_new(s->engine, 0);
     return s;
 }
 
 bson_t *oc_subject_ask(oc_subject *s, const bson_t *command) {
-    opencrypt_reply reply;
-    if (!s->request)
-        return ask_daemon(s, command);
-    opencrypt_analyze(s->request, bson_get_data(command), command->len, NULL, 0, &reply);
-    return bson_new_from_data(reply.data, reply.len);
+    return s->ask(s, command);
+}
+
+static void unload(oc_subject *s) {
+    s->abi.lib_destroy(s->lib, NULL);
+    s->abi.status_destroy(s->status);
+    oc_abi_unload(&s->abi);
 }
 
 void oc_subject_free(oc_subject *s) {
@@ -120,6 +181,8 @@ void oc_subject_free(oc_subject *s) {
         kill(s->daemon, SIGTERM);
         waitpid(s->daemon, NULL, 0);
     }
+    if (s->lib)
+        unload(s);
     opencrypt_request_free(s->request);
     opencrypt_engine_free(s->engine);
     free(s);

@@ -1,6 +1,6 @@
 """Our placeholders in the hands of the real libmongocrypt.
 
-    test_crypto.py PATH-OF-OC_ANALYZE [unittest arguments]
+    test_crypto.py PATH-OF-OC_ANALYZE|PATH-OF-SO [unittest arguments]
 
 Each command goes through libmongocrypt with our engine as query analysis. It must accept the placeholders, and what it makes
 of them must be what explicit encryption of the same value with the same options makes, so that the two find each other's
@@ -17,7 +17,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongocrypt.errors import MongoCryptError
 
 import cases
-from vault import Crypt, Engine, encode, key_id, payloads
+from vault import Crypt, Engine, SharedLibrary, encode, key_id, payloads
 
 INDEXES = {index.name: index for index in cases.INDEXES + cases.CSFLE}
 NUMBERS = {name: number for number, name in enumerate(INDEXES)}  # of their keys
@@ -38,7 +38,8 @@ CRYPT = None
 
 def main():
     global CRYPT
-    engine = Engine(sys.argv.pop(1))
+    path = sys.argv.pop(1)
+    engine = SharedLibrary(path) if path.endswith(".so") else Engine(path)
     CRYPT = Crypt(engine, len(INDEXES), by_namespace(cases.INDEXES, encrypted_fields), by_namespace(cases.CSFLE, json_schema))
     passed = unittest.main(exit=False).result.wasSuccessful()
     CRYPT.close()

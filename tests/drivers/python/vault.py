@@ -29,6 +29,8 @@ class Refused(Exception):
 class Engine:
     """oc_analyze: commands in, replies out."""
 
+    options = {"bypass_encryption": True}
+
     def __init__(self, program):
         self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -68,6 +70,19 @@ def element(name, value):
     if isinstance(value, Element):
         return bytes([value.type]) + name.encode() + b"\0" + value.bytes
     return bson.encode({name: value})[4:-1]
+
+
+class SharedLibrary:
+    """mongo_crypt_v1.so: libmongocrypt analyses commands by itself."""
+
+    def __init__(self, path):
+        self.options = {"crypt_shared_lib_path": path, "crypt_shared_lib_required": True}
+
+    def analyze(self, command):
+        raise AssertionError("libmongocrypt asks a daemon although it has the library")
+
+    def close(self):
+        pass
 
 
 class Vault(MongoCryptCallback):
@@ -120,7 +135,7 @@ class Crypt:
         for _ in range(keys):
             self.explicit.create_data_key("local", key_material=MATERIAL)
         options = MongoCryptOptions(
-            KMS, encode(json_schemas), encode(encrypted_fields), bypass_encryption=True, enable_multiple_collinfo=True)
+            KMS, encode(json_schemas), encode(encrypted_fields), enable_multiple_collinfo=True, **engine.options)
         self.automatic = AutoEncrypter(self.vault, options)
 
     def encrypt_command(self, database, command):
