@@ -61,6 +61,8 @@ static void judge_list(judge *j, const value *o, const value *r, const node *at)
         judge_same(j, o, r);
         return;
     }
+    if (at->kind == N_ENCRYPTED && at->meta->qe && at->meta->qe->index == UNINDEXED)
+        judge_refuse(j, "%s on '%s', which has no equality index", o->name, j->path);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         judge_equality(j, it.o, it.r, at);
 }
@@ -171,6 +173,8 @@ static void judge_tree(judge *j, const value *o, const value *r, const node *at,
 static void judge_predicate(judge *j, const value *o, const value *r, const node *at, bool normal) {
     spot s = node_find(j->p, at, o->name);
     bool ranged = s.node->kind == N_ENCRYPTED && !s.below && s.node->meta->qe;
+    if (j->distinct && judge_is_qe(j) && o->name[0] != '$' && (s.below || s.node->kind == N_ENCRYPTED))
+        judge_refuse(j, "the query of distinct names '%s'", o->name);
     if (o->name[0] != '$' && ranged && s.node->meta->qe->index == RANGE_INDEX) {
         judge_qe_range(j, o, r, s.node->meta, o->name);
         return;

@@ -420,6 +420,8 @@ static const node *joined_spot(judge *j, const node *at, const value *path) {
 }
 
 static void check_join(judge *j, const node *a, const node *b) {
+    if ((a->kind == N_ENCRYPTED && a->meta->qe) || (b->kind == N_ENCRYPTED && b->meta->qe))
+        judge_refuse(j, "join by a field of Queryable Encryption");
     if ((a->kind != N_ENCRYPTED && b->kind != N_ENCRYPTED) || a->kind == N_ABSENT || b->kind == N_ABSENT)
         return;
     if (a->kind != N_ENCRYPTED || b->kind != N_ENCRYPTED) {
@@ -637,10 +639,11 @@ static rule *rule_of(const char *stage) {
     return NULL;
 }
 
-/* Stages whose documents have nothing of the old ones under its own path. */
+/* Stages whose documents have nothing of the old ones under its own path, or may lack any of it, or come from
+ * elsewhere. */
 static bool makes_new(const char *stage) {
-    static const char *const names[] = {"$group",       "$sortByCount", "$count",  "$replaceWith",
-                                        "$replaceRoot", "$bucketAuto",  "$bucket", "$facet"};
+    static const char *const names[] = {"$group",      "$sortByCount", "$count", "$replaceWith", "$replaceRoot",
+                                        "$bucketAuto", "$bucket",      "$facet", "$redact",      "$unionWith"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], stage) == 0)
             return true;

@@ -186,6 +186,7 @@ static void range_value(judge *j, ranged *to, const value *o, bool bound) {
 static void range_list(judge *j, ranged *to, const value *o) {
     if (o->type != T_ARRAY)
         judge_refuse(j, "%s without a list", o->name);
+    check_path(j, to->meta, to->path);
     for (const value *m = o->type == T_ARRAY ? o->first : NULL; m; m = m->next)
         range_value(j, to, m, false);
 }
@@ -319,6 +320,8 @@ static void compared_list(judge *j, ranged *to, const value *o, const value *r) 
         judge_refuse(j, "$in without a list");
         return;
     }
+    if (equal && to->meta->qe->index == UNINDEXED)
+        judge_refuse(j, "$in on '%s', which has no equality index", to->path);
     if (equal && list_r && value_count(list_r) != value_count(list))
         judge_wrong(j, "a list has another length");
     for (const value *m = list->first; m; m = m->next) {
