@@ -95,8 +95,8 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
         return false;
     if (handled)
         return oc_add_result(s, out, &oc_plain_node, no_path);
-    oc_scope operands = oc_operands_scope(s);
-    s = &operands;
+    oc_scope apart;
+    s = oc_without_comparisons(s, &apart);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
     if (!inner)
         return oc_no_memory(s->a);
@@ -166,8 +166,8 @@ bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, 
         return false;
     if (handled)
         return oc_add_result(s, out, &oc_plain_node, no_path);
-    oc_scope operands = oc_operands_scope(s);
-    s = &operands;
+    oc_scope apart;
+    s = oc_without_comparisons(s, &apart);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
     if (!inner)
         return oc_no_memory(s->a);

@@ -450,8 +450,7 @@ static bool plain_operator(const oc_scope *s, oc_frame *frame, const oc_elem *op
                                                  : oc_expect_plain_operands(s, frame, operand, row->name);
 }
 
-/* The scope where no comparison with a field of Queryable Encryption may stand. */
-static const oc_scope *without_comparisons(const oc_scope *s, oc_scope *copy) {
+const oc_scope *oc_without_comparisons(const oc_scope *s, oc_scope *copy) {
     if (!s->conjunction)
         return s;
     *copy = *s;
@@ -475,7 +474,7 @@ static bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, cons
         return oc_add_literal(s, frame, e, operand, out);
     oc_scope apart;
     if (!row->compares)
-        s = without_comparisons(s, &apart);
+        s = oc_without_comparisons(s, &apart);
     if (row->evaluate)
         return row->evaluate(s, inner, operand, out);
     return plain_operator(s, inner, operand, row) && oc_add_result(s, out, &oc_plain_node, no_path);
@@ -495,11 +494,11 @@ bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_r
     oc_elem first;
     switch (e->type) {
     case OC_STRING: return string(s, frame, e, out);
-    case OC_ARRAY: return array(without_comparisons(s, &apart), frame, e, out);
+    case OC_ARRAY: return array(oc_without_comparisons(s, &apart), frame, e, out);
     case OC_DOCUMENT:
         if (oc_bson_first(e->value, &first) && first.name.n && first.name.s[0] == '$')
             return operation(s, frame, e, &first, out);
-        return object(without_comparisons(s, &apart), frame, e, out);
+        return object(oc_without_comparisons(s, &apart), frame, e, out);
     default: return oc_add_literal(s, frame, e, e, out);
     }
 }

@@ -73,6 +73,8 @@ bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_r
 const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e);
 /* The same of results that have been collected. */
 const oc_node *oc_join_results(const oc_scope *s, const oc_results *results);
+/* The scope where no comparison with a field of Queryable Encryption may stand: `s` itself, or `copy`. */
+const oc_scope *oc_without_comparisons(const oc_scope *s, oc_scope *copy);
 /* Evaluates an operand that must be plain; `op` takes it. */
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
 /* The same of the operands of `op`, one or an array of them. */

@@ -38,12 +38,6 @@ static bool fail_constant(const oc_scope *s, oc_str path, const char *op) {
 
 /* ---- operands ---- */
 
-oc_scope oc_operands_scope(const oc_scope *s) {
-    oc_scope inner = *s;
-    inner.conjunction = NULL;
-    return inner;
-}
-
 /* Whether an operand is the path of a QE field. It is no failure to be something else. */
 static bool field_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, bool *is_field, oc_result *field) {
     oc_results results = {.count = 0};
@@ -62,9 +56,10 @@ static bool field_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, 
 /* The one constant that an operand is, written as it is or as {$literal: …}; NULL, without an error, for anything else.
  */
 static const oc_literal *constant_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
-    oc_scope inner = oc_operands_scope(s);
+    oc_scope apart;
+    const oc_scope *inner = oc_without_comparisons(s, &apart);
     oc_results results = {.literals = true};
-    if (!oc_evaluate_each(&inner, frame, e, &results) || results.count != 1)
+    if (!oc_evaluate_each(inner, frame, e, &results) || results.count != 1)
         return NULL;
     const oc_node *node = results.items[0].node;
     const oc_literal *literal = node->kind == OC_PLAIN ? node->literal : NULL;
@@ -220,10 +215,11 @@ bool oc_qe_compare(const oc_scope *s, oc_frame *frame, const oc_elem *op, bool *
 
 bool oc_evaluate_order(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     bool handled;
-    oc_scope inner = oc_operands_scope(s);
+    oc_scope apart;
+    const oc_scope *inner = oc_without_comparisons(s, &apart);
     if (!oc_qe_compare(s, frame, operand, &handled))
         return false;
-    return (handled || oc_expect_plain_operands(&inner, frame, operand, operand->name.s)) &&
+    return (handled || oc_expect_plain_operands(inner, frame, operand, operand->name.s)) &&
            oc_add_result(s, out, &oc_plain_node, no_path);
 }
 
@@ -354,7 +350,8 @@ static bool compare_text(const oc_scope *s, oc_frame *frame, const oc_result *fi
 
 bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     const text_operator *row = find_text_operator(operand->name);
-    oc_scope inner = oc_operands_scope(s);
+    oc_scope apart;
+    const oc_scope *inner = oc_without_comparisons(s, &apart);
     oc_elem parts[2] = {0};
     oc_result field;
     bool is_field;
@@ -366,10 +363,10 @@ bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_e
     if (!parts[0].start || !parts[1].start)
         return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL, "%s needs both of: %s", row->name,
                        row->options);
-    if (!field_operand(&inner, members, &parts[0], &is_field, &field))
+    if (!field_operand(inner, members, &parts[0], &is_field, &field))
         return false;
     bool ok = is_field ? compare_text(s, members, &field, &parts[1], row)
-                       : oc_expect_plain(&inner, members, &parts[0], row->name) &&
-                             oc_expect_plain(&inner, members, &parts[1], row->name);
+                       : oc_expect_plain(inner, members, &parts[0], row->name) &&
+                             oc_expect_plain(inner, members, &parts[1], row->name);
     return ok && oc_add_result(s, out, &oc_plain_node, no_path);
 }

@@ -16,9 +16,6 @@ bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op);
  * `frame`: *handled, and it is marked or refused. */
 bool oc_qe_compare(const oc_scope *s, oc_frame *frame, const oc_elem *op, bool *handled);
 
-/* The scope of operands: no comparison may stand there. */
-oc_scope oc_operands_scope(const oc_scope *s);
-
 /* $gt, $gte, $lt, $lte. */
 bool oc_evaluate_order(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
 /* $and, $or, $not. */

@@ -74,6 +74,14 @@ static bool count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     return p->scope.tree != NULL;
 }
 
+/* An element in place of the array that the server finds fields of Queryable Encryption by. */
+static bool unwind_plain(oc_pipeline *p, oc_str path) {
+    static const oc_str safe_content = {"__safeContent__", 15};
+    if (!oc_stage_plain_path(p, path))
+        return false;
+    return !p->scope.a->qe || !oc_str_eq(path, safe_content) || oc_stage_set(p, path, &oc_plain_node);
+}
+
 static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
     oc_answer at;
     oc_str path;
@@ -89,7 +97,7 @@ static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
     /* Fields that a stage set below a plain one: it is an array of such objects, or one that stays. */
     if (at.position == OC_AT_ABOVE && at.node->maybe_array)
         return true;
-    return oc_stage_plain_path(p, path);
+    return unwind_plain(p, path);
 }
 
 static bool unwind(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
