@@ -203,7 +203,7 @@ static value *sort(gen *g) {
 
 static value *unwind(gen *g) {
     const place *e = gen_odd(g, 15) ? gen_place(g, ANYTHING) : NULL;
-    value *path = value_string(g->p, pool_text(g->p, "$%s", e ? e->path : "arr"));
+    value *path = value_string(g->p, pool_text(g->p, "$%s", e ? e->path : gen_odd(g, 3) ? "__safeContent__" : "arr"));
     if (gen_percent(g, 60))
         return stage(g, "$unwind", path);
     value *operand = value_one(g->p, "path", path);

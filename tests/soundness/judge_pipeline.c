@@ -320,6 +320,7 @@ static const node *unwind(judge *j, const value *o, const value *r, const node *
     const char *name = value_chars(path) + 1;
     spot s = node_find(j->p, at, name);
     bool plain_spot = node_usable(s.node);
+    judge_touch(j, name);
     if (s.below || !(plain_spot || (s.node->kind == N_ARRAY && !s.in_array)))
         judge_refuse(j, "$unwind of '%s'", name);
     if (!plain_spot && s.node->kind == N_ARRAY)
