@@ -326,7 +326,7 @@ bool oc_stage_group(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         if (!add(p, &g, member.name, key ? group_key(&p->scope, inner, &member) : output(p, inner, &member)))
             return false;
     }
-    return finish(p, &g) && oc_normalise_group_later(p->scope.a, inner);
+    return finish(p, &g) && oc_normalise_group_later(p->scope.a, inner, oc_stage_is_qe(p));
 }
 
 static bool add_count(oc_pipeline *p, grouped *g) {

@@ -92,6 +92,9 @@ static bool fail_join(const oc_pipeline *p, const oc_answer *at, oc_str path) {
     oc_path where = {NULL, path};
     if (at->position == OC_AT_UNKNOWN)
         return oc_fail_unknown_node(&p->scope, at->node, path);
+    if (p->scope.a->qe)
+        return oc_fail_stage(p, &where, "join by plain fields",
+                             "cannot join by a field that is encrypted, or is above or below an encrypted one");
     return oc_fail_stage(p, &where, "join by plain fields, or within one collection by deterministic ones alike",
                          "can join by fields that are both plain, or of one collection and deterministic with equal "
                          "metadata");

@@ -174,8 +174,11 @@ static bool fail_refused(predicate *p, const char *op) {
         return oc_fail(p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "query its plain fields one by one",
                        "Invalid match expression operator on field '%s', which has encrypted fields below it: %s", path,
                        op);
+    const oc_qe *qe = p->at.position == OC_AT_ENCRYPTED ? p->at.node->meta->qe : NULL;
     return oc_fail(p->f->a->error, OC_OPERATOR_ON_ENCRYPTED, &p->path, op,
-                   "encrypted fields can be compared by $eq, $ne, $in, $nin and $exists",
+                   qe && qe->index == OC_QE_TEXT
+                       ? "fields with a text index are compared by the $encStr operators in $expr, and by $exists"
+                       : "encrypted fields can be compared by $eq, $ne, $in, $nin and $exists",
                    "Invalid match expression operator on encrypted field '%s': %s", path, op);
 }
 

@@ -235,28 +235,31 @@ struct oc_later {
     oc_later *next;
     oc_frame *frame;
     const oc_node *tree; /* of a filter; NULL: a group */
+    bool always;
 };
 
-static bool note(oc_analysis *a, oc_frame *frame, const oc_node *tree) {
+static bool note(oc_analysis *a, oc_frame *frame, const oc_node *tree, bool always) {
     oc_later *later = oc_arena_alloc(a->arena, sizeof *later);
     if (!later || !frame)
         return oc_no_memory(a);
-    *later = (oc_later){a->later, frame, tree};
+    *later = (oc_later){a->later, frame, tree, always};
     a->later = later;
     return true;
 }
 
-bool oc_normalise_filter_later(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *tree) {
-    return note(a, oc_inner_frame(a, frame, e), tree);
+bool oc_normalise_filter_later(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *tree, bool always) {
+    return note(a, oc_inner_frame(a, frame, e), tree, always);
 }
 
-bool oc_normalise_group_later(oc_analysis *a, oc_frame *group) {
-    return note(a, group, NULL);
+bool oc_normalise_group_later(oc_analysis *a, oc_frame *group, bool always) {
+    return note(a, group, NULL, always);
 }
 
-bool oc_normalise_later_ones(oc_analysis *a) {
+bool oc_normalise_later_ones(oc_analysis *a, bool marked) {
     constants c = {.a = a};
     for (oc_later *later = a->later; later; later = later->next) {
+        if (!marked && !later->always)
+            continue;
         if (later->tree && !oc_normalise_filter(a, later->frame, later->tree))
             return false;
         if (!later->tree && !c.marked)

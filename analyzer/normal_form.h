@@ -11,9 +11,9 @@
 bool oc_normalise_filter(oc_analysis *a, oc_frame *frame, const oc_node *tree);
 
 /* Notes the filter `e` of a $match, in the document of `frame`, and the document of a $group, to be normalised if the
- * command turns out to be marked anywhere. */
-bool oc_normalise_filter_later(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *tree);
-bool oc_normalise_group_later(oc_analysis *a, oc_frame *group);
-bool oc_normalise_later_ones(oc_analysis *a);
+ * command turns out to be marked anywhere, and in any case if `always`. */
+bool oc_normalise_filter_later(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *tree, bool always);
+bool oc_normalise_group_later(oc_analysis *a, oc_frame *group, bool always);
+bool oc_normalise_later_ones(oc_analysis *a, bool marked);
 
 #endif

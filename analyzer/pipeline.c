@@ -37,6 +37,11 @@ bool oc_stage_plain_path(const oc_pipeline *p, oc_str path) {
                          "cannot use a field that is encrypted, or is above or below an encrypted one");
 }
 
+bool oc_stage_is_qe(const oc_pipeline *p) {
+    const oc_analysis *a = p->scope.a;
+    return a->qe && (a->root->kind != OC_PLAIN || p->collection->kind != OC_PLAIN);
+}
+
 /* ---- the paths of a stage ---- */
 
 struct oc_path_entry {
@@ -228,8 +233,7 @@ bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
                      .collection = a->root,
                      .ns = a->ns};
     uint64_t marks = a->marks;
-    bool normalise = a->qe && a->root->kind != OC_PLAIN;
-    return run(&p, frame, e) && ((a->marks == marks && !normalise) || oc_normalise_later_ones(a));
+    return run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
 }
 
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {

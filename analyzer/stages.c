@@ -14,7 +14,9 @@
 static bool match(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (e->type != OC_DOCUMENT)
         return oc_fail_stage(p, NULL, NULL, "wants a filter, an object");
-    return oc_filter_mark(&p->scope, frame, e) && oc_normalise_filter_later(p->scope.a, frame, e, p->scope.tree);
+    const oc_node *tree = p->scope.tree;
+    return oc_filter_mark(&p->scope, frame, e) &&
+           oc_normalise_filter_later(p->scope.a, frame, e, tree, oc_stage_is_qe(p));
 }
 
 enum { NEAR, DISTANCE_FIELD, QUERY, INCLUDE_LOCS, KEY, GEO_OPTIONS = 12 };
@@ -309,10 +311,10 @@ static const oc_stage stages[] = {
     {"$collStats",           FIRST,    false, false, coll_stats,          NULL},
     {"$count",               ANYWHERE, false, false, count,                 NULL},
     {"$currentOp",           REFUSED},
-    {"$densify",             ANYWHERE, false, false, oc_stage_densify,      NULL},
+    {"$densify",             ANYWHERE, false, true,  oc_stage_densify,      NULL},
     {"$documents",           FIRST,    false, false, documents,             NULL},
     {"$facet",               ANYWHERE, false, false, oc_stage_facet,        oc_refer_facet},
-    {"$fill",                ANYWHERE, false, false, oc_stage_fill,         NULL},
+    {"$fill",                ANYWHERE, false, true,  oc_stage_fill,         NULL},
     {"$geoNear",             FIRST,    false, true,  geo_near,              NULL},
     {"$graphLookup",         ANYWHERE, false, true,  oc_stage_graph_lookup, oc_refer_graph_lookup},
     {"$group",               ANYWHERE, false, false, oc_stage_group,        NULL},
