@@ -75,8 +75,9 @@ bool oc_stage_path_step(const oc_pipeline *p, oc_paths *paths, uint32_t parent, 
 bool oc_stage_path_once(const oc_pipeline *p, oc_paths *paths, oc_str path);
 /* Replaces the dotted path in the tree. */
 bool oc_stage_set(oc_pipeline *p, oc_str path, const oc_node *value);
-/* Whether the pipeline reads a collection with fields of Queryable Encryption: its filters and groups are always
- * brought into normal form. */
+
+/* Whether the pipeline, or that of the command around it, reads a collection with fields of Queryable Encryption: its
+ * filters and groups are always brought into normal form. */
 bool oc_stage_is_qe(const oc_pipeline *p);
 /* That the field at a dotted path is plain. */
 bool oc_stage_plain_path(const oc_pipeline *p, oc_str path);

@@ -74,6 +74,7 @@ bool judge_is_operators(const value *v);
 
 /* Queryable Encryption. */
 void judge_touch(judge *j, const char *path);
+void judge_touch_all(judge *j);
 bool judge_is_touched(const judge *j, const char *path);
 void judge_qe_stored(judge *j, const value *o, const value *r, const metadata *meta);
 void judge_qe_equality(judge *j, const value *o, const value *r, const metadata *meta, const char *path);

@@ -179,7 +179,7 @@ const node *judge_projection(judge *j, const value *o, const value *r, const nod
         judge_moot(j);
     to.out = to.exclusion ? at : empty(j);
     if (!to.exclusion)
-        judge_touch(j, "");
+        judge_touch_all(j);
     if (!to.exclusion && !value_get(o, "_id"))
         to.out = node_include(j->p, to.out, at, "_id");
     project_fields(j, &to, o, r, "");
@@ -405,7 +405,7 @@ static const node *foreign_pipeline(judge *j, const value *name, const value *o,
     const touched *before = j->touched;
     j->touched = NULL;
     if (fixed)
-        judge_touch(j, "");
+        judge_touch_all(j);
     j->c = world_find(j->w, value_chars(name));
     const node *out = judge_pipeline(j, o, r, node_of_collection(j->p, j->c));
     j->c = here;
@@ -494,7 +494,7 @@ static const node *graph_lookup(judge *j, const value *o, const value *r, const 
 
 static const node *facet(judge *j, const value *o, const value *r, const node *at) {
     const node *out = empty(j);
-    judge_touch(j, "");
+    judge_touch_all(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         out = set(j, out, it.o->name, node_array(j->p, judge_pipeline(j, it.o, it.r, at), false));
     return out;
@@ -666,7 +666,7 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
     }
     at = judge_operand(j, it.o, it.r, at);
     if (makes_new(it.o->name))
-        judge_touch(j, "");
+        judge_touch_all(j);
     return at;
 }
 

@@ -6,10 +6,17 @@
 
 /* ---- which fields may be compared ---- */
 
-void judge_touch(judge *j, const char *path) {
+void judge_touch_all(judge *j) {
     touched *t = pool_take(j->p, sizeof *t);
-    *t = (touched){path, j->touched};
+    *t = (touched){"", j->touched};
     j->touched = t;
+}
+
+void judge_touch(judge *j, const char *path) {
+    if (!*path)
+        return; /* a field without a name, which no other lies below */
+    judge_touch_all(j);
+    j->touched->path = path;
 }
 
 static bool lies_at_or_below(const char *path, const char *of) {
