@@ -6,17 +6,19 @@
 
 /* ---- which fields may be compared ---- */
 
-void judge_touch_all(judge *j) {
+static void touch(judge *j, const char *path) {
     touched *t = pool_take(j->p, sizeof *t);
-    *t = (touched){"", j->touched};
+    *t = (touched){path, j->touched};
     j->touched = t;
 }
 
+void judge_touch_all(judge *j) {
+    touch(j, "");
+}
+
 void judge_touch(judge *j, const char *path) {
-    if (!*path)
-        return; /* a field without a name, which no other lies below */
-    judge_touch_all(j);
-    j->touched->path = path;
+    if (*path) /* else a field without a name, which no other lies below */
+        touch(j, path);
 }
 
 static bool lies_at_or_below(const char *path, const char *of) {
