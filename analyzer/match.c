@@ -398,30 +398,10 @@ static bool filter_qe_field(predicate *p, oc_frame *frame, const oc_elem *e) {
     return !kept || fail_stored(p, op.text[0] ? op.text : "$exists");
 }
 
-/* Whether a path leads to nothing. A look-up says of it that it is plain, which it is as well. */
-static bool is_absent(const oc_node *node, oc_str path, oc_lookup *lookup) {
-    const char *end = path.s + path.n;
-    for (const char *at = path.s; node && (node->kind == OC_PLAIN || node->kind == OC_ABOVE);) {
-        const char *dot = memchr(at, '.', (size_t)(end - at));
-        node = oc_node_child_of_set(node, (oc_str){at, (size_t)((dot ? dot : end) - at)}, lookup);
-        if (node == &oc_absent_node || !dot)
-            break;
-        at = dot + 1;
-    }
-    return node == &oc_absent_node;
-}
-
-/* A field that a stage has dropped: the comparison would be with nothing, its value still that of a secret. */
-static bool check_dropped(predicate *p, const oc_elem *e) {
-    oc_answer before;
+static bool check_dropped(const predicate *p, const oc_elem *e) {
     oc_name_text op = oc_name(first_comparison(e));
-    if (p->at.position != OC_AT_PLAIN || !op.text[0] || !p->f->scope || !p->f->scope->original ||
-        p->f->scope->original == p->f->root || !is_absent(p->f->root, e->name, &p->f->a->lookup))
-        return true;
-    if (!oc_node_lookup(p->f->scope->original, e->name, &p->f->a->lookup, &before))
-        return false;
-    bool encrypted = before.position == OC_AT_ENCRYPTED || before.position == OC_AT_BELOW;
-    return !encrypted || oc_qe_check_path(p->f->scope, p->path.name, op.text);
+    return !p->f->a->qe || !p->f->scope || p->at.position != OC_AT_PLAIN || !op.text[0] ||
+           oc_qe_check_dropped(p->f->scope, p->path.name, op.text);
 }
 
 /* An upsert stores what a filter says of it. */
@@ -435,7 +415,7 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
     predicate p = {.f = f, .path = {NULL, e->name}};
     if (f->a->qe && !may_be_stored(f, e->name))
         return oc_fail_safe_content(f->a, &p.path, "upsert");
-    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at) || (f->a->qe && !check_dropped(&p, e)))
+    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at) || !check_dropped(&p, e))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);
