@@ -96,8 +96,9 @@ static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
         return false;
     if (at.position == OC_AT_ARRAY && at.node->kind == OC_ARRAY_OF && !at.in_array)
         return oc_stage_set(p, path, at.node->element);
-    /* Fields that a stage set below a plain one: it is an array of such objects, or one that stays. */
-    if (at.position == OC_AT_ABOVE && at.node->maybe_array)
+    /* Fields that a stage set below a plain one: it is an array of such objects, or one that stays. Not documents of
+     * two origins, of which only one's may be arrays. */
+    if (at.position == OC_AT_ABOVE && at.node->maybe_array && !at.node->either)
         return true;
     return unwind_plain(p, path);
 }

@@ -311,6 +311,11 @@ static const node *sort(judge *j, const value *o, const value *r, const node *at
     return unchanged(j, o, r, at);
 }
 
+/* A plain value, below which a stage has set fields. */
+static bool set_below_plain(const node *n) {
+    return n->kind == N_OBJECT && n->open && n->base.n == 0 && !n->either;
+}
+
 static const node *unwind(judge *j, const value *o, const value *r, const node *at) {
     const value *path = o->type == T_STRING ? o : value_get(o, "path");
     const value *index = o->type == T_DOC ? value_get(o, "includeArrayIndex") : NULL;
@@ -321,7 +326,7 @@ static const node *unwind(judge *j, const value *o, const value *r, const node *
     spot s = node_find(j->p, at, name);
     bool plain_spot = node_usable(s.node);
     judge_touch(j, name);
-    if (s.below || !(plain_spot || (s.node->kind == N_ARRAY && !s.in_array)))
+    if (s.below || !(plain_spot || (s.node->kind == N_ARRAY && !s.in_array) || set_below_plain(s.node)))
         judge_refuse(j, "$unwind of '%s'", name);
     if (!plain_spot && s.node->kind == N_ARRAY)
         at = set(j, at, name, s.node->element);
