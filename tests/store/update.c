@@ -218,10 +218,11 @@ static bool equality(bson_iter_t *at) {
 }
 
 static bool seed(const bson_t *filter, bson_t *out, oc_fault *fault) {
-    bson_iter_t at, element;
+    bson_iter_t at, element, value;
     bson_t below;
     bson_iter_init(&at, filter);
     while (bson_iter_next(&at)) {
+        value = at;
         const char *path = bson_iter_key(&at);
         if (strcmp(path, "$and") == 0 && bson_iter_recurse(&at, &element)) {
             while (bson_iter_next(&element)) {
@@ -229,8 +230,8 @@ static bool seed(const bson_t *filter, bson_t *out, oc_fault *fault) {
                     return false;
                 }
             }
-        } else if (path[0] != '$' && equality(&at) && !oc_payload_is_find(&at)) {
-            if (!change_document(out, &(change){path, bson_iter_value(&at), fault})) {
+        } else if (path[0] != '$' && equality(&value) && !oc_payload_is_find(&value)) {
+            if (!change_document(out, &(change){path, bson_iter_value(&value), fault})) {
                 return false;
             }
         }
