@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cache.h"
 #include "commands.h"
+#include "engine.h"
 #include "expression.h"
 #include "refusal.h"
 #include "reply.h"
@@ -25,10 +25,6 @@ enum {
     MAX_COMMAND = 48000000, /* MongoDB's maxMessageSizeBytes */
     KEPT_OUTPUT = 64 * 1024,
     MAX_NAMESPACE = 512,
-};
-
-struct opencrypt_engine {
-    oc_cache *cache;
 };
 
 struct opencrypt_request {

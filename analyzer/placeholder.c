@@ -85,7 +85,8 @@ static void set_key(reader *r, const oc_elem *uuid) {
 
 static bool read_csfle(reader *r, const uint8_t *doc) {
     enum { A, KI, KA, V, COUNT };
-    static const member rows[COUNT] = {{"a", OC_INT32, true}, {"ki", OC_BINARY, false}, {"ka", OC_STRING, false}, {"v", 0, true}};
+    static const member rows[COUNT] = {
+        {"a", OC_INT32, true}, {"ki", OC_BINARY, false}, {"ka", OC_STRING, false}, {"v", 0, true}};
     oc_elem e[COUNT] = {0};
     opencrypt_placeholder *out = &r->out->public;
     int32_t algorithm;
@@ -108,8 +109,11 @@ static bool read_csfle(reader *r, const uint8_t *doc) {
 
 static bool read_stored_range(reader *r, const uint8_t *spec) {
     enum { V, MIN, MAX, PRECISION, TRIM, COUNT };
-    static const member rows[COUNT] = {
-        {"v", 0, true}, {"min", 0, true}, {"max", 0, true}, {"precision", OC_INT32, false}, {"trimFactor", OC_INT32, false}};
+    static const member rows[COUNT] = {{"v", 0, true},
+                                       {"min", 0, true},
+                                       {"max", 0, true},
+                                       {"precision", OC_INT32, false},
+                                       {"trimFactor", OC_INT32, false}};
     oc_elem e[COUNT] = {0};
     opencrypt_index *index = &r->out->index;
     if (!collect(r, spec, rows, COUNT, true, e))
@@ -139,8 +143,9 @@ static bool read_bound(const reader *r, const oc_elem *e, const char *name, uint
 static bool read_edges(reader *r, const uint8_t *doc) {
     enum { LOWER, LOWER_INCLUDED, UPPER, UPPER_INCLUDED, PRECISION, TRIM, MIN, MAX, COUNT };
     static const member rows[COUNT] = {
-        {"lowerBound", 0, true},        {"lbIncluded", OC_BOOL, true},  {"upperBound", 0, true}, {"ubIncluded", OC_BOOL, true},
-        {"precision", OC_INT32, false}, {"trimFactor", OC_INT32, false}, {"indexMin", 0, true},   {"indexMax", 0, true},
+        {"lowerBound", 0, true},       {"lbIncluded", OC_BOOL, true},  {"upperBound", 0, true},
+        {"ubIncluded", OC_BOOL, true}, {"precision", OC_INT32, false}, {"trimFactor", OC_INT32, false},
+        {"indexMin", 0, true},         {"indexMax", 0, true},
     };
     oc_elem e[COUNT] = {0};
     opencrypt_index *index = &r->out->index;
@@ -207,8 +212,8 @@ static bool read_lengths(const reader *r, const oc_elem *spec, const char *name,
 
 static bool read_text(reader *r, const uint8_t *spec) {
     enum { V, FOLD_CASE, FOLD_DIACRITICS, PREFIX, SUFFIX, SUBSTRING, COUNT };
-    static const member rows[COUNT] = {{"v", OC_STRING, true},        {"casef", OC_BOOL, true},
-                                       {"diacf", OC_BOOL, true},      {"prefix", OC_DOCUMENT, false},
+    static const member rows[COUNT] = {{"v", OC_STRING, true},         {"casef", OC_BOOL, true},
+                                       {"diacf", OC_BOOL, true},       {"prefix", OC_DOCUMENT, false},
                                        {"suffix", OC_DOCUMENT, false}, {"substr", OC_DOCUMENT, false}};
     oc_elem e[COUNT] = {0};
     opencrypt_index *index = &r->out->index;
@@ -216,8 +221,9 @@ static bool read_text(reader *r, const uint8_t *spec) {
         return false;
     int kinds = !!e[PREFIX].start + !!e[SUFFIX].start + !!e[SUBSTRING].start;
     if (r->out->public.use == OPENCRYPT_USE_COMPARED ? kinds > 1 : kinds == 0)
-        return refuse(r, "v", kinds ? "has more than one of 'prefix', 'suffix' and 'substr'"
-                                    : "has none of 'prefix', 'suffix' and 'substr'");
+        return refuse(r, "v",
+                      kinds ? "has more than one of 'prefix', 'suffix' and 'substr'"
+                            : "has none of 'prefix', 'suffix' and 'substr'");
     r->out->public.value = value_of(&e[V]);
     index->case_sensitive = !e[FOLD_CASE].value[0];
     index->diacritic_sensitive = !e[FOLD_DIACRITICS].value[0];
@@ -255,10 +261,8 @@ static bool read_queryable(reader *r, const uint8_t *doc) {
     static const member rows[COUNT] = {{"t", OC_INT32, true},   {"a", OC_INT32, true}, {"ki", OC_BINARY, true},
                                        {"ku", OC_BINARY, true}, {"v", 0, true},        {"cm", OC_INT64, true},
                                        {"s", OC_INT64, false}};
-    static const opencrypt_algorithm algorithms[] = {[1] = OPENCRYPT_UNINDEXED,
-                                                     [2] = OPENCRYPT_EQUALITY,
-                                                     [3] = OPENCRYPT_RANGE,
-                                                     [4] = OPENCRYPT_TEXT};
+    static const opencrypt_algorithm algorithms[] = {
+        [1] = OPENCRYPT_UNINDEXED, [2] = OPENCRYPT_EQUALITY, [3] = OPENCRYPT_RANGE, [4] = OPENCRYPT_TEXT};
     oc_elem e[COUNT] = {0};
     opencrypt_placeholder *out = &r->out->public;
     int32_t use, algorithm;

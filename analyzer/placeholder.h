@@ -1,8 +1,8 @@
 #ifndef OC_PLACEHOLDER_H
 #define OC_PLACEHOLDER_H
 
-/* Reading a placeholder back: the forms that mark.h, qe_mark.h and qe_range.h write, and those of other analysers as far
- * as libmongocrypt accepts them (facts.md 3). */
+/* Reading a placeholder back: the forms that mark.h, qe_mark.h and qe_range.h write, and those of other analysers as
+ * far as libmongocrypt accepts them (facts.md 3). */
 
 #include "error.h"
 #include "opencrypt.h"
