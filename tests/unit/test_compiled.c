@@ -10,11 +10,11 @@
 
 #include "opencrypt.h"
 
-#define UUID(start) "{\"$binary\": {\"base64\": \"" start "AAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}"
-#define KEY "\"keyId\": [" UUID("AA") "]"
-#define RANDOM "\"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Random\""
-#define DETERMINISTIC "\"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\""
-#define ENCRYPT "{\"encrypt\": {" RANDOM ", " KEY "}}"
+#define UUID(start)     "{\"$binary\": {\"base64\": \"" start "AAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}"
+#define KEY             "\"keyId\": [" UUID("AA") "]"
+#define RANDOM          "\"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Random\""
+#define DETERMINISTIC   "\"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\""
+#define ENCRYPT         "{\"encrypt\": {" RANDOM ", " KEY "}}"
 #define OBJECT(members) "{\"bsonType\": \"object\", " members "}"
 
 static opencrypt_engine *engine;
@@ -78,7 +78,7 @@ static void a_schema_that_does_not_compile_says_why_and_where(void **state) {
         {OPENCRYPT_SCHEMA_ENCRYPTED_FIELDS, "{\"fields\": [{\"path\": \"a\"}]}", "field-missing", "/fields/0/keyId"},
         {OPENCRYPT_SCHEMA_ENCRYPTED_FIELDS,
          "{\"fields\": [{\"path\": \"a\", \"keyId\": " UUID("AA") ", \"bsonType\": \"decimal\", "
-         "\"queries\": [{\"queryType\": \"equality\"}]}]}",
+                                                                  "\"queries\": [{\"queryType\": \"equality\"}]}]}",
          "schema-type", "/fields/0/queries/0/queryType"},
         {(opencrypt_schema_kind)0, "{}", "schema-source", ""},
         {(opencrypt_schema_kind)4, "{}", "schema-source", ""},
@@ -138,19 +138,20 @@ static void a_path_is_plain_encrypted_above_below_or_in_conflict(void **state) {
     static const char json[] =
         OBJECT("\"properties\": {\"ssn\": " ENCRYPT ", \"plain\": {\"bsonType\": \"string\"}, \"user\": " OBJECT(
             "\"properties\": {\"id\": " ENCRYPT "}") ", \"xid\": {}, \"twice\": " ENCRYPT
-                                                     "}, \"patternProperties\": {\"^x\": " ENCRYPT ", \"^twice\": " ENCRYPT "}");
+                                                     "}, \"patternProperties\": {\"^x\": " ENCRYPT
+                                                     ", \"^twice\": " ENCRYPT "}");
     static const struct {
         const char *path;
         opencrypt_position position;
         size_t field_len;
     } rows[] = {
-        {"plain", OPENCRYPT_AT_PLAIN, 0},         {"nowhere", OPENCRYPT_AT_PLAIN, 0},
-        {"plain.ssn", OPENCRYPT_AT_PLAIN, 0},     {"", OPENCRYPT_AT_PLAIN, 0},
-        {"ssn", OPENCRYPT_AT_ENCRYPTED, 3},       {"user", OPENCRYPT_AT_ABOVE, 0},
-        {"user.id", OPENCRYPT_AT_ENCRYPTED, 7},   {"user.name", OPENCRYPT_AT_PLAIN, 0},
-        {"user.id.a.b", OPENCRYPT_AT_BELOW, 7},   {"ssn.x", OPENCRYPT_AT_BELOW, 3},
-        {"ssn.", OPENCRYPT_AT_BELOW, 3},          {"xyz", OPENCRYPT_AT_ENCRYPTED, 3},
-        {"xid", OPENCRYPT_AT_CONFLICT, 0},        {"xid.a", OPENCRYPT_AT_CONFLICT, 0},
+        {"plain", OPENCRYPT_AT_PLAIN, 0},       {"nowhere", OPENCRYPT_AT_PLAIN, 0},
+        {"plain.ssn", OPENCRYPT_AT_PLAIN, 0},   {"", OPENCRYPT_AT_PLAIN, 0},
+        {"ssn", OPENCRYPT_AT_ENCRYPTED, 3},     {"user", OPENCRYPT_AT_ABOVE, 0},
+        {"user.id", OPENCRYPT_AT_ENCRYPTED, 7}, {"user.name", OPENCRYPT_AT_PLAIN, 0},
+        {"user.id.a.b", OPENCRYPT_AT_BELOW, 7}, {"ssn.x", OPENCRYPT_AT_BELOW, 3},
+        {"ssn.", OPENCRYPT_AT_BELOW, 3},        {"xyz", OPENCRYPT_AT_ENCRYPTED, 3},
+        {"xid", OPENCRYPT_AT_CONFLICT, 0},      {"xid.a", OPENCRYPT_AT_CONFLICT, 0},
         {"twice", OPENCRYPT_AT_ENCRYPTED, 5}, /* they agree */
     };
     (void)state;
@@ -200,18 +201,29 @@ static void a_csfle_field_has_algorithm_types_and_key(void **state) {
 
 static const char queryable[] =
     "{\"fields\": ["
-    "{\"path\": \"z.none\", \"keyId\": " UUID("AA") "},"
-    "{\"path\": \"z.eq\", \"keyId\": " UUID("AB") ", \"bsonType\": \"string\", \"queries\": {\"queryType\": \"equality\", "
-    "\"contention\": 3}},"
-    "{\"path\": \"a\", \"keyId\": " UUID("AC") ", \"bsonType\": \"int\", \"queries\": {\"queryType\": \"range\", \"min\": 1, "
-    "\"trimFactor\": 2, \"sparsity\": 4}},"
-    "{\"path\": \"double\", \"keyId\": " UUID("AD") ", \"bsonType\": \"double\", \"queries\": {\"queryType\": \"range\", "
-    "\"min\": 0.0, \"max\": 1.5, \"precision\": 2}},"
-    "{\"path\": \"text\", \"keyId\": " UUID("AE") ", \"bsonType\": \"string\", \"queries\": [{\"queryType\": \"prefix\", "
-    "\"strMinQueryLength\": 2, \"strMaxQueryLength\": 9, \"caseSensitive\": false}, {\"queryType\": \"suffix\", "
-    "\"strMinQueryLength\": 3, \"strMaxQueryLength\": 8, \"caseSensitive\": false}]},"
-    "{\"path\": \"part\", \"keyId\": " UUID("AF") ", \"bsonType\": \"string\", \"queries\": {\"queryType\": \"substringPreview\", "
-    "\"strMinQueryLength\": 2, \"strMaxQueryLength\": 5, \"strMaxLength\": 60}}]}";
+    "{\"path\": \"z.none\", \"keyId\": " UUID(
+        "AA") "},"
+              "{\"path\": \"z.eq\", \"keyId\": " UUID(
+                  "AB") ", \"bsonType\": \"string\", \"queries\": {\"queryType\": \"equality\", "
+                        "\"contention\": 3}},"
+                        "{\"path\": \"a\", \"keyId\": " UUID(
+                            "AC") ", \"bsonType\": \"int\", \"queries\": {\"queryType\": \"range\", \"min\": 1, "
+                                  "\"trimFactor\": 2, \"sparsity\": 4}},"
+                                  "{\"path\": \"double\", \"keyId\": " UUID(
+                                      "AD") ", \"bsonType\": \"double\", \"queries\": {\"queryType\": \"range\", "
+                                            "\"min\": 0.0, \"max\": 1.5, \"precision\": 2}},"
+                                            "{\"path\": \"text\", \"keyId\": " UUID(
+                                                "AE") ", \"bsonType\": \"string\", \"queries\": [{\"queryType\": "
+                                                      "\"prefix\", "
+                                                      "\"strMinQueryLength\": 2, \"strMaxQueryLength\": 9, "
+                                                      "\"caseSensitive\": false}, {\"queryType\": \"suffix\", "
+                                                      "\"strMinQueryLength\": 3, \"strMaxQueryLength\": 8, "
+                                                      "\"caseSensitive\": false}]},"
+                                                      "{\"path\": \"part\", \"keyId\": " UUID(
+                                                          "AF") ", \"bsonType\": \"string\", \"queries\": "
+                                                                "{\"queryType\": \"substringPreview\", "
+                                                                "\"strMinQueryLength\": 2, \"strMaxQueryLength\": 5, "
+                                                                "\"strMaxLength\": 60}}]}";
 
 static void a_queryable_field_has_its_index(void **state) {
     static const uint8_t one[4] = {1}, largest[4] = {0xFF, 0xFF, 0xFF, 0x7F};
@@ -261,8 +273,7 @@ static void assert_fields(opencrypt_schema *schema, const char *expected) {
         assert_true(field->step_count > 0);
         if (field->named) {
             assert_int_equal(at(schema, field->path)->position, OPENCRYPT_AT_ENCRYPTED);
-            assert_string_equal(at(schema, field->path)->encryption->schema_pointer,
-                                field->encryption->schema_pointer);
+            assert_string_equal(at(schema, field->path)->encryption->schema_pointer, field->encryption->schema_pointer);
         }
         snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", text[0] ? " " : "", field->path,
                  opencrypt_algorithm_name(field->encryption->algorithm));
@@ -278,11 +289,13 @@ static void fields_come_as_they_are_written(void **state) {
     opencrypt_schema *schema = compile_well(OPENCRYPT_SCHEMA_ENCRYPTED_FIELDS, queryable);
     assert_fields(schema, "z.none=unindexed z.eq=equality a=range double=range text=text part=text");
     opencrypt_schema_free(schema);
-    schema = compile_well(
-        OPENCRYPT_SCHEMA_LOCAL,
-        OBJECT("\"patternProperties\": {\"^[s.]\": " ENCRYPT ", \"plain\": {}}, \"properties\": {\"z\": " ENCRYPT
-               ", \"none\": {}, \"user\": " OBJECT("\"properties\": {\"b\": " ENCRYPT ", \"a\": " ENCRYPT "}") ", \"m\": " ENCRYPT
-               "}, \"additionalProperties\": " OBJECT("\"properties\": {\"in\": " ENCRYPT "}")));
+    schema =
+        compile_well(OPENCRYPT_SCHEMA_LOCAL,
+                     OBJECT("\"patternProperties\": {\"^[s.]\": " ENCRYPT
+                            ", \"plain\": {}}, \"properties\": {\"z\": " ENCRYPT ", \"none\": {}, \"user\": " OBJECT(
+                                "\"properties\": {\"b\": " ENCRYPT ", \"a\": " ENCRYPT
+                                "}") ", \"m\": " ENCRYPT
+                                     "}, \"additionalProperties\": " OBJECT("\"properties\": {\"in\": " ENCRYPT "}")));
     assert_fields(schema, "z=random user.b=random user.a=random m=random /^[s.]/=random *.in=random");
     opencrypt_schema_free(schema);
     schema = compile_well(OPENCRYPT_SCHEMA_LOCAL, OBJECT("\"properties\": {\"a\": {}}"));
@@ -292,9 +305,10 @@ static void fields_come_as_they_are_written(void **state) {
 
 static void steps_tell_names_from_patterns(void **state) {
     (void)state;
-    opencrypt_schema *schema = compile_well(
-        OPENCRYPT_SCHEMA_LOCAL,
-        OBJECT("\"properties\": {\"a\": " OBJECT("\"patternProperties\": {\"^x\": " OBJECT("\"additionalProperties\": " ENCRYPT) "}") "}"));
+    opencrypt_schema *schema =
+        compile_well(OPENCRYPT_SCHEMA_LOCAL,
+                     OBJECT("\"properties\": {\"a\": " OBJECT(
+                         "\"patternProperties\": {\"^x\": " OBJECT("\"additionalProperties\": " ENCRYPT) "}") "}"));
     opencrypt_fields *fields = opencrypt_fields_new(schema);
     const opencrypt_field *field = opencrypt_fields_next(fields);
     assert_non_null(field);
@@ -369,8 +383,7 @@ static void the_same_schema_is_compiled_once_and_shared_with_analyses(void **sta
     opencrypt_reply reply;
     (void)state;
     opencrypt_engine_stats(engine, &before);
-    opencrypt_schema *first =
-        compile_well(OPENCRYPT_SCHEMA_LOCAL, OBJECT("\"properties\": {\"cached\": " ENCRYPT "}"));
+    opencrypt_schema *first = compile_well(OPENCRYPT_SCHEMA_LOCAL, OBJECT("\"properties\": {\"cached\": " ENCRYPT "}"));
     opencrypt_schema *second =
         compile_well(OPENCRYPT_SCHEMA_LOCAL, OBJECT("\"properties\": {\"cached\": " ENCRYPT "}"));
     opencrypt_request *request = opencrypt_request_new(engine, 0);

@@ -12,8 +12,8 @@
 #include "opencrypt.h"
 
 #define UUID(digit) "{\"$binary\": {\"base64\": \"" digit "AAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}"
-#define KEYS "\"ki\": " UUID("A") ", \"ku\": " UUID("I")
-#define LONG(n) "{\"$numberLong\": \"" #n "\"}"
+#define KEYS        "\"ki\": " UUID("A") ", \"ku\": " UUID("I")
+#define LONG(n)     "{\"$numberLong\": \"" #n "\"}"
 
 static const char *folder;
 
@@ -131,7 +131,7 @@ static void assert_refused(const refused *row) {
 }
 
 #define CSFLE(members) "{\"ki\": " UUID("A") members "}"
-#define QE(a, t, v) "{\"t\": " #t ", \"a\": " #a ", " KEYS ", \"v\": " v ", \"cm\": " LONG(4) "}"
+#define QE(a, t, v)    "{\"t\": " #t ", \"a\": " #a ", " KEYS ", \"v\": " v ", \"cm\": " LONG(4) "}"
 #define EDGES(members) "{\"edgesInfo\": " members ", \"payloadId\": 0, \"firstOperator\": 1}"
 
 static void malformed_placeholders_are_refused(void **state) {
@@ -149,7 +149,8 @@ static void malformed_placeholders_are_refused(void **state) {
         {0, "{\"a\": 1, \"ki\": \"k\", \"v\": 1}", "ki", "'ki' must be of type binData, found string"},
         {0, "{\"a\": 1, \"ki\": {\"$binary\": {\"base64\": \"AAAA\", \"subType\": \"04\"}}, \"v\": 1}", "ki",
          "'ki' must be a UUID"},
-        {0, "{\"a\": 1, \"ki\": {\"$binary\": {\"base64\": \"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"00\"}}, \"v\": 1}",
+        {0,
+         "{\"a\": 1, \"ki\": {\"$binary\": {\"base64\": \"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"00\"}}, \"v\": 1}",
          "ki", "'ki' must be a UUID"},
         {0, "{\"a\": 1, \"ka\": 1, \"v\": 1}", "ka", "'ka' must be of type string, found int"},
         {3, "{}", "t", "'t' is missing"},
@@ -176,17 +177,26 @@ static void malformed_placeholders_are_refused(void **state) {
         {3, QE(3, 2, "{\"payloadId\": 0, \"firstOperator\": 5}"), "firstOperator", "has an unknown value"},
         {3, QE(3, 2, "{\"payloadId\": 0, \"firstOperator\": 1, \"secondOperator\": -1}"), "secondOperator",
          "has an unknown value"},
-        {3, QE(3, 2, EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
-                           "\"indexMin\": 0}")),
+        {3,
+         QE(3, 2,
+            EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
+                  "\"indexMin\": 0}")),
          "indexMax", "'indexMax' is missing"},
-        {3, QE(3, 2, EDGES("{\"lowerBound\": 1.0, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
-                           "\"indexMin\": 0, \"indexMax\": 9}")),
+        {3,
+         QE(3, 2,
+            EDGES("{\"lowerBound\": 1.0, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
+                  "\"indexMin\": 0, \"indexMax\": 9}")),
          "lowerBound", "'lowerBound' is not of the type of the index"},
-        {3, QE(3, 2, EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": " LONG(2) ", \"ubIncluded\": true, "
-                           "\"indexMin\": 0, \"indexMax\": 9}")),
+        {3,
+         QE(3, 2,
+            EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": " LONG(
+                2) ", \"ubIncluded\": true, "
+                   "\"indexMin\": 0, \"indexMax\": 9}")),
          "upperBound", "'upperBound' is not of the type of the index"},
-        {3, QE(3, 2, EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
-                           "\"indexMin\": 0, \"indexMax\": 9.0}")),
+        {3,
+         QE(3, 2,
+            EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
+                  "\"indexMin\": 0, \"indexMax\": 9.0}")),
          "indexMax", "'indexMax' is not of the type of 'indexMin'"},
         {3, QE(4, 1, "{\"v\": \"x\", \"casef\": true, \"diacf\": true}"), "v", "has none of 'prefix'"},
         {3, QE(4, 1, "{\"v\": 1, \"casef\": true, \"diacf\": true}"), "v", "'v' must be of type string, found int"},
@@ -199,8 +209,10 @@ static void malformed_placeholders_are_refused(void **state) {
         {3,
          QE(4, 1, "{\"v\": \"x\", \"casef\": true, \"diacf\": true, \"substr\": {\"mlen\": 1, \"ub\": 2, \"lb\": 1}}"),
          "substr", "contradict"},
-        {3, QE(4, 2, "{\"v\": \"x\", \"casef\": true, \"diacf\": true, \"prefix\": {\"ub\": 2, \"lb\": 1}, "
-                     "\"suffix\": {\"ub\": 2, \"lb\": 1}}"),
+        {3,
+         QE(4, 2,
+            "{\"v\": \"x\", \"casef\": true, \"diacf\": true, \"prefix\": {\"ub\": 2, \"lb\": 1}, "
+            "\"suffix\": {\"ub\": 2, \"lb\": 1}}"),
          "v", "has more than one of 'prefix'"},
     };
     (void)state;
@@ -292,8 +304,9 @@ static size_t exhaust(const uint8_t *bytes, size_t len, bool *refused_at_end) {
 static void truncated_and_damaged_replies_are_read_within_their_bounds(void **state) {
     static const char *const contents[] = {
         "{\"a\": 1, \"ki\": " UUID("A") ", \"v\": \"secret\"}", QE(2, 1, "\"x\""),
-        QE(3, 2, EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
-                       "\"indexMin\": 0, \"indexMax\": 9}"))};
+        QE(3, 2,
+           EDGES("{\"lowerBound\": 1, \"lbIncluded\": true, \"upperBound\": 2, \"ubIncluded\": true, "
+                 "\"indexMin\": 0, \"indexMax\": 9}"))};
     bool refused_at_end;
     (void)state;
     for (size_t i = 0; i < 3; i++) {
@@ -370,8 +383,7 @@ static void an_equality_placeholder_says_what_it_is_for(void **state) {
 
 static void a_stored_range_has_the_limits_of_its_index(void **state) {
     (void)state;
-    const opencrypt_placeholder *p =
-        only(3, QE(3, 1, "{\"v\": 5, \"min\": -1, \"max\": 9, \"trimFactor\": 2}"));
+    const opencrypt_placeholder *p = only(3, QE(3, 1, "{\"v\": 5, \"min\": -1, \"max\": 9, \"trimFactor\": 2}"));
     assert_int_equal(p->algorithm, OPENCRYPT_RANGE);
     assert_int(&p->value, 5);
     assert_int(&p->index->min, -1);
@@ -384,10 +396,11 @@ static void a_stored_range_has_the_limits_of_its_index(void **state) {
 static void a_compared_range_has_its_bounds(void **state) {
     static const uint8_t infinity[8] = {0, 0, 0, 0, 0, 0, 0xF0, 0x7F};
     (void)state;
-    const opencrypt_placeholder *p = only(
-        3, QE(3, 2, "{\"edgesInfo\": {\"lowerBound\": 1, \"lbIncluded\": false, \"upperBound\": {\"$numberDouble\": "
-                    "\"Infinity\"}, \"ubIncluded\": true, \"precision\": 3, \"indexMin\": 0, \"indexMax\": 9}, "
-                    "\"payloadId\": 7, \"firstOperator\": 1}"));
+    const opencrypt_placeholder *p =
+        only(3, QE(3, 2,
+                   "{\"edgesInfo\": {\"lowerBound\": 1, \"lbIncluded\": false, \"upperBound\": {\"$numberDouble\": "
+                   "\"Infinity\"}, \"ubIncluded\": true, \"precision\": 3, \"indexMin\": 0, \"indexMax\": 9}, "
+                   "\"payloadId\": 7, \"firstOperator\": 1}"));
     assert_no_value(&p->value);
     assert_int_equal(p->bounds->payload_id, 7);
     assert_int_equal(p->bounds->first, OPENCRYPT_GT);
@@ -416,8 +429,9 @@ static void the_second_half_of_a_range_refers_to_the_first(void **state) {
 static void a_text_has_the_lengths_of_its_indexes(void **state) {
     (void)state;
     const opencrypt_placeholder *p =
-        only(3, QE(4, 1, "{\"v\": \"abc\", \"casef\": true, \"diacf\": false, \"prefix\": {\"ub\": 5, \"lb\": 2}, "
-                         "\"substr\": {\"mlen\": 20, \"ub\": 6, \"lb\": 3}}"));
+        only(3, QE(4, 1,
+                   "{\"v\": \"abc\", \"casef\": true, \"diacf\": false, \"prefix\": {\"ub\": 5, \"lb\": 2}, "
+                   "\"substr\": {\"mlen\": 20, \"ub\": 6, \"lb\": 3}}"));
     assert_int_equal(p->algorithm, OPENCRYPT_TEXT);
     assert_int_equal(p->value.type, 2);
     assert_false(p->index->case_sensitive);
