@@ -16,7 +16,7 @@
 #include "commands.h"
 #include "engine.h"
 #include "expression.h"
-#include "refusal.h"
+#include "public.h"
 #include "reply.h"
 #include "source.h"
 #include "text.h"
@@ -221,7 +221,7 @@ static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencryp
         oc_no_memory(a);
     reply->ok = ok;
     if (!ok) {
-        reply->refusal = oc_refusal(&request->error, request->code_name);
+        reply->refusal = oc_refusal_of(&request->error, request->code_name);
         if (!start_output(out, request->headroom) || !oc_reply_error(&request->error, request->ns, out))
             out = &request->emergency;
     }

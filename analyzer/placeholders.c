@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "placeholder.h"
-#include "refusal.h"
+#include "public.h"
 
 enum { DEEPEST = 1000 };
 
@@ -163,7 +163,7 @@ static bool start(opencrypt_placeholders *it, const uint8_t *reply, size_t len) 
 static void finish(opencrypt_placeholders *it) {
     it->depth = 0;
     if (it->error.rule != OC_NONE)
-        it->refusal = oc_refusal(&it->error, it->code_name);
+        it->refusal = oc_refusal_of(&it->error, it->code_name);
 }
 
 opencrypt_placeholders *opencrypt_placeholders_new(const uint8_t *reply, size_t len) {
