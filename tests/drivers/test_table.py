@@ -37,7 +37,7 @@ class Tables(unittest.TestCase):
     def test_a_cell_tells_the_server(self):
         rows, notes = self.rows(
             results("daemon", "ferretdb", keys=outcome("skip", "the store's"), lookup=outcome("skip", "a reason")),
-            results("daemon", "store", lookup=outcome("skip", "a reason"), update=outcome("skip", "done"), extra=outcome("ok")),
+            results("daemon", "store", lookup=outcome("skip", "a reason"), update=outcome("skip", "x"), extra=outcome("ok")),
             results("library", "store", lookup=outcome("skip", "a reason")))
         cells = [dict(zip(table.SCENARIOS, row[2:])) for row in rows]
         self.assertEqual([row[1] for row in rows], ["daemon", "library"])
@@ -50,7 +50,8 @@ class Tables(unittest.TestCase):
 class Options(unittest.TestCase):
     def test_a_block_is_what_stands_between_its_comments(self):
         with tempfile.NamedTemporaryFile("w", suffix=".go") as file:
-            file.write("func x() {\n\t// [options spawn]\n\ta(\n\t\tb)\n\t// [end]\n\t# [options library] more words\n\tc()\n\t# [end]\n}\n")
+            file.write("func x() {\n\t// [options spawn]\n\ta(\n\t\tb)\n\t// [end]\n"
+                       "\t# [options library] more words\n\tc()\n\t# [end]\n}\n")
             file.flush()
             found = table.blocks(pathlib.Path(file.name))
         self.assertEqual(found, [("spawn", "a(\n\tb)"), ("library", "c()")])
