@@ -122,11 +122,10 @@ static bool find_placeholder(opencrypt_placeholders *it, oc_elem *e) {
 }
 
 static bool read_next(opencrypt_placeholders *it) {
-    oc_elem e;
-    oc_path path;
+    oc_elem e = {0};
     if (!find_placeholder(it, &e))
         return false;
-    path = path_of(it);
+    oc_path path = path_of(it);
     if (!oc_placeholder_read(e.value + 5, oc_u32(e.value), &path, &it->error, &it->current))
         return false;
     it->current.public.path = it->path;
