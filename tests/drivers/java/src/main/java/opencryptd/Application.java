@@ -1,0 +1,21 @@
+package opencryptd;
+
+import com.mongodb.internal.build.MongoDriverVersion;
+
+/** Runs every scenario in the way and against the server that the environment names. */
+public final class Application {
+    public static void main(String[] arguments) throws Exception {
+        Environment environment = Environment.read();
+        Report.say("driver mongodb-driver-sync " + MongoDriverVersion.VERSION + ", libmongocrypt " + Libmongocrypt.load());
+        Report report = new Report();
+        try (Vault vault = new Vault(environment)) {
+            try (Csfle csfle = new Csfle(vault)) {
+                csfle.run(report);
+            }
+        }
+        System.exit(report.failed() ? 1 : 0);
+    }
+
+    private Application() {
+    }
+}
