@@ -7,8 +7,11 @@
 #include <strings.h>
 #include <sys/time.h>
 
-/* MongoDB 6.0, what the libmongocrypt of Debian 12 knows. */
-#define MAX_WIRE_VERSION 17
+static int32_t max_wire_version = OC_WIRE_VERSION;
+
+void oc_command_announce(int32_t wire_version) {
+    max_wire_version = wire_version;
+}
 
 /* Fields that any command may have. They ask for nothing that a store in memory, alone and of one thread, does not do.
  */
@@ -32,7 +35,7 @@ static bool run_hello(oc_request *request) {
     BSON_APPEND_DATE_TIME(reply, "localTime", now_ms());
     BSON_APPEND_INT32(reply, "logicalSessionTimeoutMinutes", 30);
     BSON_APPEND_INT32(reply, "minWireVersion", 0);
-    BSON_APPEND_INT32(reply, "maxWireVersion", MAX_WIRE_VERSION);
+    BSON_APPEND_INT32(reply, "maxWireVersion", max_wire_version);
     BSON_APPEND_BOOL(reply, "readOnly", false);
     return true;
 }

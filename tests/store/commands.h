@@ -19,6 +19,12 @@ typedef struct oc_request {
 /* False, with a fault, if the command is refused. */
 typedef bool (*oc_handler)(oc_request *request);
 
+/* MongoDB 6.0, what the libmongocrypt of Debian 12 knows. */
+enum { OC_WIRE_VERSION = 17 };
+
+/* Sets the wire version that the store announces, OC_WIRE_VERSION by default. */
+void oc_command_announce(int32_t wire_version);
+
 /* Answers one command with a whole reply, never without. `handshake`: it came as OP_QUERY, and may be no other. */
 void oc_command_run(const bson_t *command, bool handshake, bson_t *reply);
 

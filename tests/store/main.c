@@ -1,7 +1,8 @@
 /* oc_store: a stand-in for a MongoDB server, in memory and for tests. One thread per connection, one command at a time.
  *
- *     oc_store [--port N]     listens on 127.0.0.1, says "port N" on stdout, ends on SIGTERM or SIGINT
- */
+ *     oc_store [--port N] [--wire-version N]
+ *
+ * It listens on 127.0.0.1, says "port N" on stdout, and ends on SIGTERM or SIGINT. */
 #include "commands.h"
 #include "wire.h"
 
@@ -97,24 +98,32 @@ static void serve(int listener) {
     }
 }
 
-static bool parse_port(int argc, char **argv, uint16_t *port) {
-    char *end_of_number = "";
-    unsigned long number = 27017;
-    if (argc == 3 && strcmp(argv[1], "--port") == 0) {
-        number = strtoul(argv[2], &end_of_number, 10);
-    } else if (argc != 1) {
-        return false;
+static bool parse_number(const char *text, uint16_t *out) {
+    char *end_of_number;
+    unsigned long number = strtoul(text, &end_of_number, 10);
+    *out = (uint16_t)number;
+    return *text && *end_of_number == '\0' && number <= UINT16_MAX;
+}
+
+static bool parse_options(int argc, char **argv, uint16_t *port, uint16_t *wire_version) {
+    for (int i = 1; i < argc; i += 2) {
+        uint16_t *option = strcmp(argv[i], "--port") == 0           ? port
+                           : strcmp(argv[i], "--wire-version") == 0 ? wire_version
+                                                                    : NULL;
+        if (!option || i + 1 == argc || !parse_number(argv[i + 1], option)) {
+            return false;
+        }
     }
-    *port = (uint16_t)number;
-    return *end_of_number == '\0' && number <= UINT16_MAX;
+    return true;
 }
 
 int main(int argc, char **argv) {
-    uint16_t port;
-    if (!parse_port(argc, argv, &port)) {
-        fprintf(stderr, "usage: oc_store [--port N]\n");
+    uint16_t port = 27017, wire_version = OC_WIRE_VERSION;
+    if (!parse_options(argc, argv, &port, &wire_version)) {
+        fprintf(stderr, "usage: oc_store [--port N] [--wire-version N]\n");
         return 2;
     }
+    oc_command_announce(wire_version);
     int listener = listen_on_loopback(&port);
     if (listener < 0) {
         fprintf(stderr, "oc_store: cannot listen on 127.0.0.1:%u: %s\n", port, strerror(errno));
