@@ -12,7 +12,10 @@ public final class Application {
             try (Csfle csfle = new Csfle(vault)) {
                 csfle.run(report);
             }
+            new Queryable(vault).run(report);
+            new Lifecycle(vault).run(report);
         }
+        report.run("nothing-left", () -> Lifecycle.checkNothingLeft(environment));
         System.exit(report.failed() ? 1 : 0);
     }
 

@@ -56,6 +56,8 @@ final class Csfle implements AutoCloseable {
     private static final String BOB = "secret 987-65-4321";
     private static final String CID = "secret 555-55-5555";
 
+    private static final int VISITS = 3;
+
     private static final List<String> COLLECTIONS = List.of("insert_find", "deterministic", "refused", "update", "replace",
             "delete", "find_and_modify", "bulk_write", "count", "distinct", "aggregate", "lookup", "lookup_visits", "explain");
 
@@ -134,7 +136,7 @@ final class Csfle implements AutoCloseable {
             System.err.println("as the driver shows it: " + refusal);
         });
         equal(person("Ada", ADA), named("refused", "Ada"));
-        equal(1L, people("refused").countDocuments(eq("ssn", ADA)));
+        equal(Set.of("Ada"), names("refused", eq("ssn", ADA)));
     }
 
     /** Without a schema nothing is encrypted, and nobody says so. */
@@ -244,13 +246,15 @@ final class Csfle implements AutoCloseable {
     private void count() {
         people("count").insertMany(List.of(person("Ada", ADA), person("Bob", BOB), person("Cid", ADA)));
         checkStored("count", "Ada");
-        equal(2L, people("count").countDocuments(eq("ssn", ADA)));
-        equal(3L, people("count").countDocuments());
-        equal(3L, people("count").estimatedDocumentCount());
         Document reply = encrypting.getDatabase(database)
                 .runCommand(new Document("count", "count").append("query", new Document("ssn", ADA)));
         equal(2, reply.getInteger("n"));
+        equal(3L, people("count").estimatedDocumentCount());
+        equal(3L, people("count").countDocuments());
         equal(0L, stored("count").countDocuments(eq("ssn", ADA)));
+        if (vault.environment.isStore()) { // in this aggregation are constants as {$const: 1}, which FerretDB does not know
+            equal(2L, people("count").countDocuments(eq("ssn", ADA)));
+        }
     }
 
     private void distinct() {
@@ -273,14 +277,14 @@ final class Csfle implements AutoCloseable {
         equal(1, matched.size());
         equal(notes("Bob"), matched.get(0).get("notes"));
 
-        Map<String, Long> counts = new HashMap<>();
-        people.aggregate(List.of(Aggregates.group("$ssn", Accumulators.sum("n", 1))))
-                .forEach(group -> counts.put(group.getString("_id"), group.get("n", Number.class).longValue()));
-        equal(Map.of(ADA, 2L, BOB, 1L), counts);
+        Map<String, Integer> visits = new HashMap<>();
+        people.aggregate(List.of(Aggregates.group("$ssn", Accumulators.sum("visits", "$visits"))))
+                .forEach(group -> visits.put(group.getString("_id"), group.getInteger("visits")));
+        equal(Map.of(ADA, 2 * VISITS, BOB, VISITS), visits);
 
         MongoException refusal = fails(MongoException.class,
                 () -> people.aggregate(List.of(Aggregates.group("$notes"))).first());
-        check(refusal.getMessage().contains("notes"), "the message does not name notes: " + refusal.getMessage());
+        check(refusal.getMessage().contains("Cannot group"), "another message: " + refusal.getMessage());
     }
 
     private void lookup() {
@@ -297,22 +301,16 @@ final class Csfle implements AutoCloseable {
 
     private BsonDocument schema() {
         Document address = new Document("bsonType", "object")
-                .append("properties", new Document("street", encrypt("Random")));
+                .append("properties", new Document("street", vault.encrypt("Random", "string")));
         return new Document("bsonType", "object")
-                .append("properties", new Document("ssn", encrypt("Deterministic"))
-                        .append("notes", encrypt("Random"))
+                .append("properties", new Document("ssn", vault.encrypt("Deterministic", "string"))
+                        .append("notes", vault.encrypt("Random", "string"))
                         .append("address", address))
                 .toBsonDocument();
     }
 
-    private Document encrypt(String algorithm) {
-        return new Document("encrypt", new Document("bsonType", "string")
-                .append("keyId", List.of(vault.key))
-                .append("algorithm", "AEAD_AES_256_CBC_HMAC_SHA_512-" + algorithm));
-    }
-
     private static Document person(String name, String ssn) {
-        return new Document("name", name).append("ssn", ssn).append("notes", notes(name))
+        return new Document("name", name).append("ssn", ssn).append("notes", notes(name)).append("visits", VISITS)
                 .append("address", new Document("city", "Ulm").append("street", street(name)));
     }
 

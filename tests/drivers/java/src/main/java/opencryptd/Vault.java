@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import org.bson.BsonBinary;
 import org.bson.BsonDocument;
+import org.bson.Document;
 
 /** A master key, the key vault with one data key, and clients: with encryption and without. */
 final class Vault implements AutoCloseable {
@@ -89,6 +90,13 @@ final class Vault implements AutoCloseable {
             settings.addCommandListener(listener);
         }
         return MongoClients.create(settings.build());
+    }
+
+    /** The keyword of a JSON schema for a field of that BSON type. */
+    Document encrypt(String algorithm, String type) {
+        return new Document("encrypt", new Document("bsonType", type)
+                .append("keyId", List.of(key))
+                .append("algorithm", "AEAD_AES_256_CBC_HMAC_SHA_512-" + algorithm));
     }
 
     private MongoClientSettings.Builder server() {
