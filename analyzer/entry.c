@@ -131,6 +131,14 @@ static bool find_db(oc_analysis *a, const found *outer, const found *inner, oc_s
     return read_db(a, outer->frame.doc, db, &known) && (!inner->row || read_db(a, inner->frame.doc, db, &known));
 }
 
+/* libmongocrypt makes the server's command of a result with marks, and of any result of Queryable Encryption; the
+ * driver then appends its own `$db`, and a server refuses a second one. Other results pass to the byte. */
+static void drop_db(oc_analysis *a, found *command) {
+    oc_elem e;
+    if ((a->marks > 0 || a->qe) && command->row && oc_bson_find(command->frame.doc, "$db", &e))
+        oc_splice_drop(&a->splice, &command->frame, &e);
+}
+
 /* ---- analysing it ---- */
 
 static bool check_forged(oc_analysis *a, const oc_sources *sources, const uint8_t *command) {
@@ -196,6 +204,8 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (explain)
         add_verbosity(a, &outer);
     oc_sources_drop(a, sources, &outer.frame, &inner.frame);
+    drop_db(a, &outer);
+    drop_db(a, &inner);
     if (a->splice.failed)
         return oc_no_memory(a);
     return a->error->rule == OC_NONE; /* no failure is ever passed over */
