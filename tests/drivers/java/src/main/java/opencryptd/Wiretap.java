@@ -30,10 +30,13 @@ final class Wiretap implements CommandListener {
 
     /** None of the commands holds `plaintext`. */
     void checkHidden(String plaintext) {
+        checkHidden(plaintext.getBytes(StandardCharsets.UTF_8));
+    }
+
+    void checkHidden(byte[] plaintext) {
         Report.check(!commands.isEmpty(), "no command was sent");
         for (RawBsonDocument command : commands) {
-            Report.check(!holds(command, plaintext.getBytes(StandardCharsets.UTF_8)),
-                    command.getFirstKey() + " went to the server with plaintext");
+            Report.check(!holds(command, plaintext), command.getFirstKey() + " went to the server with plaintext");
         }
     }
 
