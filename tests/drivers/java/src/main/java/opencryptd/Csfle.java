@@ -14,6 +14,7 @@ import static opencryptd.Report.fails;
 
 import com.mongodb.MongoCommandException;
 import com.mongodb.MongoException;
+import com.mongodb.MongoNamespace;
 import com.mongodb.bulk.BulkWriteResult;
 import com.mongodb.client.MongoClient;
 import com.mongodb.client.MongoCollection;
@@ -31,6 +32,8 @@ import com.mongodb.client.model.UpdateManyModel;
 import com.mongodb.client.model.UpdateOneModel;
 import com.mongodb.client.model.UpdateOptions;
 import com.mongodb.client.model.ValidationOptions;
+import com.mongodb.client.model.bulk.ClientBulkWriteResult;
+import com.mongodb.client.model.bulk.ClientNamespacedWriteModel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -56,7 +59,7 @@ final class Csfle implements AutoCloseable {
     private static final String CID = "secret 555-55-5555";
 
     private static final List<String> COLLECTIONS = List.of("insert_find", "deterministic", "refused", "update", "replace",
-            "delete", "find_and_modify", "bulk_write", "count", "distinct", "aggregate", "lookup", "lookup_visits", "explain");
+            "delete", "find_and_modify", "bulk_write", "count", "distinct", "aggregate", "lookup", "lookup_visits", "client_bulk");
 
     private final Vault vault;
     private final String database;
@@ -89,6 +92,7 @@ final class Csfle implements AutoCloseable {
         report.run("distinct", this::distinct);
         report.run("aggregate", this::aggregate);
         report.run("lookup", this::lookup);
+        report.run("client-bulk", this::clientBulk);
         report.run("wiretap", () -> wiretap.checkHidden(SECRET));
     }
 
@@ -295,6 +299,28 @@ final class Csfle implements AutoCloseable {
         equal(1, found.size());
         equal(2, found.get(0).getList("visits", Document.class).size());
         equal(ADA, found.get(0).getList("visits", Document.class).get(0).get("ssn"));
+    }
+
+    private void clientBulk() {
+        if (!vault.environment.isStore()) {
+            throw new Report.Skipped("FerretDB has no bulkWrite command");
+        }
+        MongoNamespace people = new MongoNamespace(database, "client_bulk");
+        ClientBulkWriteResult result;
+        try {
+            result = encrypting.bulkWrite(List.of(
+                    ClientNamespacedWriteModel.insertOne(people, person("Ada", ADA)),
+                    ClientNamespacedWriteModel.insertOne(people, person("Bob", BOB)),
+                    ClientNamespacedWriteModel.updateOne(people, eq("ssn", ADA), set("notes", "secret new")),
+                    ClientNamespacedWriteModel.deleteOne(people, eq("ssn", BOB))));
+        } catch (IllegalStateException refusal) {
+            throw new Report.Skipped("the driver says: " + refusal.getMessage());
+        }
+        equal(2L, result.getInsertedCount());
+        equal(1L, result.getModifiedCount());
+        equal(1L, result.getDeletedCount());
+        equal(person("Ada", ADA).append("notes", "secret new"), named("client_bulk", "Ada"));
+        checkStored("client_bulk", "Ada");
     }
 
     private BsonDocument schema() {

@@ -25,7 +25,7 @@ record Environment(String way, String server, String serverUri, String database,
      * put its own 60 seconds, and the last one counts.
      */
     private static List<String> spawnArguments(String text) {
-        return text == null ? List.of() : List.of(text.trim().split("[ =]+"));
+        return text == null ? List.of() : List.of(text.replace("Secs=", "Secs ").split(" "));
     }
 
     private static String needed(String name) {

@@ -54,7 +54,7 @@ final class Queryable {
 
     private void queryable() {
         needStore();
-        AutoEncryptionSettings.Builder settings = vault.settings()
+        AutoEncryptionSettings.Builder settings = vault.settings(Map.of())
                 .encryptedFieldsMap(Map.of(database + "." + collection, create()));
         Wiretap tap = new Wiretap();
         try (MongoClient client = vault.client(settings, tap)) {

@@ -43,45 +43,58 @@ final class Vault implements AutoCloseable {
         key = encryption.createDataKey("local", new DataKeyOptions().keyAltNames(List.of(KEY_NAME)));
     }
 
-    /** Settings of automatic encryption; what schemas it is given, the caller adds. */
-    AutoEncryptionSettings.Builder settings() {
+    /** Settings of automatic encryption. `schemaMap` is by namespace; what it does not name, validators on the server may. */
+    AutoEncryptionSettings.Builder settings(Map<String, BsonDocument> schemaMap) {
+        return switch (environment.way()) {
+            case "daemon" -> daemon(schemaMap, environment.daemonUri());
+            case "spawn" -> spawn(schemaMap, environment.daemonUri(), environment.spawnArguments());
+            case "library" -> library(schemaMap, environment.library());
+            default -> throw new IllegalArgumentException("OC_WAY is " + environment.way());
+        };
+    }
+
+    private AutoEncryptionSettings.Builder daemon(Map<String, BsonDocument> schemaMap, String daemonUri) {
+        // [options daemon]
         AutoEncryptionSettings.Builder settings = AutoEncryptionSettings.builder()
                 .keyVaultNamespace(keyVault)
-                .kmsProviders(kmsProviders);
-        String daemonUri = environment.daemonUri();
-        switch (environment.way()) {
-            case "daemon":
-                // [options daemon]
-                settings.extraOptions(Map.of(
-                        "mongocryptdBypassSpawn", true,
-                        "mongocryptdURI", daemonUri));
-                // [end]
-                break;
-            case "spawn":
-                List<String> spawnArguments = environment.spawnArguments();
-                // [options spawn]
-                settings.extraOptions(Map.of(
-                        "mongocryptdURI", daemonUri,
-                        "mongocryptdSpawnArgs", spawnArguments)); // such as "--port", "27021", "--idleShutdownTimeoutSecs", "60"
-                // [end]
-                break;
-            case "library":
-                String library = environment.library();
-                // [options library]
-                settings.extraOptions(Map.of(
-                        "cryptSharedLibPath", library, // .../mongo_crypt_v1.so
-                        "cryptSharedLibRequired", true));
-                // [end]
-                break;
-            default:
-                throw new IllegalArgumentException("OC_WAY is " + environment.way());
-        }
+                .kmsProviders(kmsProviders)
+                .schemaMap(schemaMap)
+                .extraOptions(Map.of(
+                        "mongocryptdURI", daemonUri, // left out: mongodb://localhost:27020
+                        "mongocryptdBypassSpawn", true));
+        // [end]
         return settings;
     }
 
-    /** A client that encrypts what `schemas` says, by namespace, and what the validators of the server say. */
-    MongoClient client(Map<String, BsonDocument> schemas, CommandListener... listeners) {
-        return client(settings().schemaMap(schemas), listeners);
+    private AutoEncryptionSettings.Builder spawn(Map<String, BsonDocument> schemaMap, String daemonUri,
+                                                 List<String> spawnArguments) {
+        // [options spawn]
+        AutoEncryptionSettings.Builder settings = AutoEncryptionSettings.builder()
+                .keyVaultNamespace(keyVault)
+                .kmsProviders(kmsProviders)
+                .schemaMap(schemaMap)
+                .extraOptions(Map.of( // both left out: port 27020, and it leaves after a minute without use
+                        "mongocryptdURI", daemonUri,
+                        "mongocryptdSpawnArgs", spawnArguments)); // List.of("--port=27021", "--idleShutdownTimeoutSecs", "60")
+        // [end]
+        return settings;
+    }
+
+    private AutoEncryptionSettings.Builder library(Map<String, BsonDocument> schemaMap, String library) {
+        // [options library]
+        AutoEncryptionSettings.Builder settings = AutoEncryptionSettings.builder()
+                .keyVaultNamespace(keyVault)
+                .kmsProviders(kmsProviders)
+                .schemaMap(schemaMap)
+                .extraOptions(Map.of(
+                        "cryptSharedLibPath", library, // the path of mongo_crypt_v1.so
+                        "cryptSharedLibRequired", true));
+        // [end]
+        return settings;
+    }
+
+    MongoClient client(Map<String, BsonDocument> schemaMap, CommandListener... listeners) {
+        return client(settings(schemaMap), listeners);
     }
 
     MongoClient client(AutoEncryptionSettings.Builder encryption, CommandListener... listeners) {
