@@ -131,7 +131,8 @@ static void updates(void **state) {
 static void finds_and_modifies(void **state) {
     (void)state;
     RUN(INSERT("{'_id': 1, 'a': 1}"),
-        {"{'findAndModify': 'c', 'query': {'a': 1}, 'update': {'$set': {'a': 2}}}",
+        {"{'findAndModify': 'c', 'query': {'a': 1}, 'update': {}, 'fields': {'a': 1}}", "{'ok': 0.0, 'code': 2}"},
+        {"{'findAndModify': 'c', 'query': {'a': 1}, 'update': {'$set': {'a': 2}}, 'fields': {}}",
          "{'lastErrorObject': {'n': 1, 'updatedExisting': true}, 'value': {'_id': 1, 'a': 1}}"},
         {"{'findAndModify': 'c', 'query': {'a': 2}, 'update': {'a': 3}, 'new': true}", "{'value': {'_id': 1, 'a': 3}}"},
         {"{'findAndModify': 'c', 'query': {'a': 9}, 'update': {'a': 3}}", "{'value': null}"},

@@ -6,7 +6,8 @@ import com.mongodb.internal.build.MongoDriverVersion;
 public final class Application {
     public static void main(String[] arguments) throws Exception {
         Environment environment = Environment.read();
-        Report.say("driver mongodb-driver-sync " + MongoDriverVersion.VERSION + ", libmongocrypt " + Libmongocrypt.load());
+        String libmongocrypt = Libmongocrypt.load();
+        Report.say("driver mongodb-driver-sync " + MongoDriverVersion.VERSION + ", libmongocrypt " + libmongocrypt);
         Report report = new Report();
         try (Vault vault = new Vault(environment)) {
             try (Csfle csfle = new Csfle(vault)) {

@@ -21,8 +21,8 @@ record Environment(String way, String server, String serverUri, String database,
     }
 
     /**
-     * The driver knows its option for the idle time only as two arguments: beside "--idleShutdownTimeoutSecs=3" it would
-     * put its own 60 seconds, and the last one counts.
+     * The driver knows the option for the idle time only as two arguments: beside "--idleShutdownTimeoutSecs=3" it
+     * puts its own 60 seconds, and the last one counts.
      */
     private static List<String> spawnArguments(String text) {
         return text == null ? List.of() : List.of(text.replace("Secs=", "Secs ").split(" "));

@@ -9,8 +9,8 @@ import java.io.InputStream;
 import java.nio.file.Files;
 
 /**
- * The libmongocrypt that comes with mongodb-crypt. Where the system has one too, such as Debian's 1.7, JNA would take that,
- * and the driver fails for want of its newer functions.
+ * The libmongocrypt that comes with mongodb-crypt. Where the system has one too, such as Debian's 1.7, JNA would take
+ * that, and the driver fails for want of newer functions.
  */
 final class Libmongocrypt {
     private static final String NAME = "mongocrypt";
@@ -19,7 +19,8 @@ final class Libmongocrypt {
     static String load() throws IOException {
         File folder = Files.createTempDirectory("libmongocrypt").toFile();
         File file = new File(folder, System.mapLibraryName(NAME));
-        try (InputStream packaged = CAPI.class.getResourceAsStream("/" + Platform.RESOURCE_PREFIX + "/" + file.getName())) {
+        String resource = "/" + Platform.RESOURCE_PREFIX + "/" + file.getName();
+        try (InputStream packaged = CAPI.class.getResourceAsStream(resource)) {
             Files.copy(packaged, file.toPath());
             NativeLibrary.addSearchPath(NAME, folder.getPath());
             return CAPI.mongocrypt_version(null).toString();

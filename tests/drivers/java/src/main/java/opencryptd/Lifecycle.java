@@ -47,7 +47,8 @@ final class Lifecycle {
                 ExecutorService pool = Executors.newFixedThreadPool(2 * THREADS);
                 try {
                     List<Callable<Void>> visitors = IntStream.range(0, THREADS).boxed()
-                            .flatMap(n -> Stream.of(visitor(first, "first " + n), visitor(second, "second " + n))).toList();
+                            .flatMap(n -> Stream.of(visitor(first, "first " + n), visitor(second, "second " + n)))
+                            .toList();
                     for (Future<Void> done : pool.invokeAll(visitors)) {
                         done.get();
                     }
@@ -69,10 +70,11 @@ final class Lifecycle {
     }
 
     private void visit(MongoClient client, String name) {
-        MongoCollection<Document> visits = client.getDatabase(vault.environment.database()).getCollection("visits");
+        String database = vault.environment.database();
+        MongoCollection<Document> visits = client.getDatabase(database).getCollection("visits");
         visits.insertOne(new Document("_id", name).append("ssn", "secret " + name));
         equal(name, visits.find(eq("ssn", "secret " + name)).first().get("_id"));
-        Document stored = vault.plain.getDatabase(vault.environment.database()).getCollection("visits").find(eq("_id", name)).first();
+        Document stored = vault.plain.getDatabase(database).getCollection("visits").find(eq("_id", name)).first();
         equal(Binary.class, stored.get("ssn").getClass());
     }
 

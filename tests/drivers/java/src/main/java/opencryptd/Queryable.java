@@ -29,8 +29,8 @@ import org.bson.RawBsonDocument;
 import org.bson.conversions.Bson;
 
 /**
- * Queryable Encryption: a string that is found by equality, an integer by ranges, and a string that is only stored. No server
- * within reach searches it; the store can compare the tokens of payloads, which is enough to find by equality and range.
+ * Queryable Encryption: a string that is found by equality, an integer by ranges, and a string that is only stored. No
+ * server within reach searches it; the store can compare the tokens of payloads, which is enough to find by both.
  */
 final class Queryable {
     private static final String SECRET = "secret";
@@ -105,11 +105,13 @@ final class Queryable {
     private BsonDocument create() {
         Document fields = new Document("fields", List.of(
                 field("ssn", "string").append("queries", new Document("queryType", "equality")),
-                field("age", "int").append("queries", new Document("queryType", "range").append("min", 0).append("max", 0x7FFFFF)),
+                field("age", "int").append("queries",
+                        new Document("queryType", "range").append("min", 0).append("max", 0x7FFFFF)),
                 field("notes", "string")));
         try (MongoClient client = vault.client(Map.of())) {
             return vault.encryption.createEncryptedCollection(client.getDatabase(database), collection,
-                    new CreateCollectionOptions().encryptedFields(fields), new CreateEncryptedCollectionParams("local"));
+                    new CreateCollectionOptions().encryptedFields(fields),
+                    new CreateEncryptedCollectionParams("local"));
         }
     }
 
@@ -131,7 +133,7 @@ final class Queryable {
 
     private static void refuses(MongoCollection<Document> people, Bson filter, String path) {
         MongoException refusal = fails(MongoException.class, () -> people.find(filter).first());
-        check(refusal.getMessage().contains(path), "the message does not name " + path + ": " + refusal.getMessage());
+        check(refusal.getMessage().contains(path), path + " is not named: " + refusal.getMessage());
         check(!refusal.toString().contains(SECRET), "the message holds the value");
         System.err.println("as the driver shows it: " + refusal);
     }

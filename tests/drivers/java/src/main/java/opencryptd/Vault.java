@@ -43,7 +43,7 @@ final class Vault implements AutoCloseable {
         key = encryption.createDataKey("local", new DataKeyOptions().keyAltNames(List.of(KEY_NAME)));
     }
 
-    /** Settings of automatic encryption. `schemaMap` is by namespace; what it does not name, validators on the server may. */
+    /** Settings of automatic encryption. `schemaMap` is by namespace; of others the server is asked. */
     AutoEncryptionSettings.Builder settings(Map<String, BsonDocument> schemaMap) {
         return switch (environment.way()) {
             case "daemon" -> daemon(schemaMap, environment.daemonUri());
@@ -75,7 +75,7 @@ final class Vault implements AutoCloseable {
                 .schemaMap(schemaMap)
                 .extraOptions(Map.of( // both left out: port 27020, and it leaves after a minute without use
                         "mongocryptdURI", daemonUri,
-                        "mongocryptdSpawnArgs", spawnArguments)); // List.of("--port=27021", "--idleShutdownTimeoutSecs", "60")
+                        "mongocryptdSpawnArgs", spawnArguments)); // "--port=27021", "--idleShutdownTimeoutSecs", "60"
         // [end]
         return settings;
     }
