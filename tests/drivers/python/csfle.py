@@ -239,7 +239,7 @@ def aggregate():
         ordered = encrypting.aggregate([{"$match": {"ssn": {"$ne": "ssn-secret-0"}}}, {"$sort": {"age": -1}}], batchSize=1)
         equal([d["notes"] for d in ordered], ["notes-secret-3", "notes-secret-2", "notes-secret-1"])
     check_refused(["notes"], encrypting.aggregate, [{"$match": {"notes": "x"}}])
-    check_refused(["group", "random"], encrypting.aggregate, [{"$group": {"_id": "$notes"}}])
+    check_refused(["notes"], encrypting.aggregate, [{"$group": {"_id": "$notes"}}])
     check_refused(["ssn"], encrypting.aggregate, [{"$sort": {"ssn": 1}}])
 
 

@@ -35,7 +35,7 @@ ATTEMPTS = [
      "application, and $set it"),
     (lambda people: people.aggregate([{"$group": {"_id": "$notes"}}]), 2,
      "Cannot group on field '_id' which is encrypted with the random algorithm or whose encryption properties are not known "
-     "until runtime: path '_id', collection '%s'; group by a field with the Deterministic algorithm"),
+     "until runtime: path 'notes', collection '%s'; group by a field with the Deterministic algorithm"),
     (lambda people: people.aggregate([{"$nonsense": 1}]), 2,
      "Aggregation stage $nonsense is not allowed or supported with automatic encryption: collection '%s'; use a client that "
      "does not encrypt automatically for such pipelines"),

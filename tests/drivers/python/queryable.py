@@ -1,5 +1,7 @@
 """Queryable Encryption. The store finds by the tokens of payloads; it keeps them as they came."""
-from bson import Int64
+from datetime import datetime
+
+from bson import Decimal128, Int64, ObjectId, Timestamp
 from pymongo import InsertOne, MongoClient
 from pymongo.errors import InvalidOperation, WriteError
 
@@ -108,6 +110,32 @@ def queryable_server_schema():
             raise AssertionError("the store took plaintext")
         except WriteError as error:
             equal(error.code, 121)
+
+
+TYPES = {  # values in order
+    "int": [-5, 0, 7], "long": [Int64(-2**40), Int64(0), Int64(2**40)], "double": [-1.5, 0.0, 2.25],
+    "date": [datetime(1950, 1, 1), datetime(1970, 1, 1), datetime(2020, 5, 17)],
+    "decimal": [Decimal128("-1.5"), Decimal128("0"), Decimal128("2.25")],
+}
+EQUAL_TYPES = {"string": "s-secret", "bool": True, "objectId": ObjectId(), "binData": b"bytes", "timestamp": Timestamp(1, 2),
+               **{kind: TYPES[kind][0] for kind in ("int", "long", "date")}}
+
+
+@scenario("queryable-types", server="store")
+def queryable_types():
+    ranges = [{"path": "r_" + kind, "bsonType": kind, "keyId": None, "queries": {"queryType": "range", "contention": Int64(0)}} for kind in TYPES]
+    equalities = [{"path": "e_" + kind, "bsonType": kind, "keyId": None, "queries": [{"queryType": "equality"}]} for kind in EQUAL_TYPES]
+    with Encrypted("queryable-types", {"fields": ranges + equalities}) as (encrypting, plain):
+        encrypting.insert_many([{"_id": n, **{"r_" + kind: values[n] for kind, values in TYPES.items()}} for n in range(3)])
+        encrypting.insert_one({"_id": 9, **{"e_" + kind: value for kind, value in EQUAL_TYPES.items()}})
+        check_all_stored(plain, 4, {**{"r_" + kind: "range" for kind in TYPES}, **{"e_" + kind: "equality" for kind in EQUAL_TYPES}})
+        for kind, values in TYPES.items():
+            for operator, expected in (("$gt", [2]), ("$gte", [1, 2]), ("$lt", [0]), ("$lte", [0, 1]), ("$eq", [1]), ("$in", [1])):
+                bound = [values[1]] if operator == "$in" else values[1]
+                equal((kind, operator, ids(encrypting.find({"r_" + kind: {operator: bound}}))), (kind, operator, expected))
+        for kind, value in EQUAL_TYPES.items():
+            found = encrypting.find_one({"e_" + kind: value})
+            equal(found["e_" + kind], value)
 
 
 @scenario("queryable-text", server="store")
