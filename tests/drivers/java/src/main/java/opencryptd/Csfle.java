@@ -288,7 +288,7 @@ final class Csfle implements AutoCloseable {
 
         MongoException refusal = fails(MongoException.class,
                 () -> people.aggregate(List.of(Aggregates.group("$notes"))).first());
-        check(refusal.getMessage().contains("Cannot group"), "another message: " + refusal.getMessage());
+        check(refusal.getMessage().contains("notes"), "notes is not named: " + refusal.getMessage());
     }
 
     private void lookup() {
@@ -319,7 +319,7 @@ final class Csfle implements AutoCloseable {
                     ClientNamespacedWriteModel.updateOne(people, eq("ssn", ADA), set("notes", "secret new")),
                     ClientNamespacedWriteModel.deleteOne(people, eq("ssn", BOB))));
         } catch (IllegalStateException refusal) {
-            check(refusal.getMessage().contains("does not currently support automatic encryption"), refusal.getMessage());
+            check(refusal.getMessage().contains("does not currently support automatic"), refusal.getMessage());
             throw new Report.Skipped("the driver's bulkWrite of a client has no automatic encryption yet");
         }
         equal(2L, result.getInsertedCount());
