@@ -187,7 +187,7 @@ static const struct command {
     {"endSessions", 0, "", run_nothing},
     {"explain", 0, "verbosity", run_explain},
     {"find", ON_COLLECTION | ENCRYPTED, "filter projection limit skip batchSize singleBatch", oc_run_find},
-    {"findAndModify", ON_COLLECTION | ENCRYPTED, "query update remove new upsert", oc_run_find_and_modify},
+    {"findAndModify", ON_COLLECTION | ENCRYPTED, "query update remove new upsert fields", oc_run_find_and_modify},
     {"hello", HANDSHAKE, "", run_hello},
     {"insert", ON_COLLECTION | ENCRYPTED, "documents ordered", oc_run_insert},
     {"isMaster", HANDSHAKE, "", run_hello},
