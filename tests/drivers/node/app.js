@@ -1,0 +1,59 @@
+'use strict';
+// The application: runs every scenario and prints a line for each (../README.md).
+
+const { openVault } = require('./vault');
+const csfle = require('./csfle');
+const queryable = require('./queryable');
+const models = require('./models');
+
+/** What a server or a way lacks that a scenario cannot do without. */
+const missing = {
+  ferretdb: {
+    'server-schema': 'FerretDB has no validators',
+    'count-documents': 'FerretDB does not know $const, which analysis makes of constants in $group',
+    lookup: 'FerretDB has no $lookup',
+    queryable: 'FerretDB has no Queryable Encryption',
+    'client-bulk': 'FerretDB has no bulkWrite command',
+  },
+  store: {},
+  daemon: { respawn: 'the driver has not started the daemon' },
+  library: { respawn: 'there is no daemon' },
+};
+
+async function run(name, scenario, vault) {
+  const reason = missing[process.env.OC_SERVER][name] || missing[process.env.OC_WAY]?.[name];
+  if (reason) {
+    console.log(`skip ${name}: ${reason}`);
+    return true;
+  }
+  try {
+    await vault.empty();
+    await scenario(vault);
+    vault.assertNoLeak();
+    console.log(`ok ${name}`);
+    return true;
+  } catch (error) {
+    console.log(`not ok ${name}: ${String(error.message).replace(/\s+/g, ' ')}`);
+    console.error(error);
+    return false;
+  }
+}
+
+async function main() {
+  const { version } = require('mongodb/package.json');
+  const { MongoCrypt } = require('mongodb-client-encryption');
+  console.log(`driver Node.js mongodb ${version}, libmongocrypt ${MongoCrypt.libmongocryptVersion}`);
+
+  const vault = await openVault();
+  let good = true;
+  try {
+    for (const [name, scenario] of Object.entries({ ...csfle, ...queryable, ...models })) {
+      good = (await run(name, scenario, vault)) && good;
+    }
+  } finally {
+    await vault.close();
+  }
+  process.exitCode = good ? 0 : 1;
+}
+
+main();
