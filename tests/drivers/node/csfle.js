@@ -26,7 +26,6 @@ async function names(cursor) {
 
 async function refuses(operation, ...texts) {
   await assert.rejects(operation, error => {
-    console.error(error.message);
     for (const text of texts) {
       assert.ok(error.message.includes(text), `the refusal says: ${error.message}`);
     }
@@ -69,7 +68,7 @@ module.exports = {
     await people.insertOne({ ...SOPHIA });
     await refuses(
       people.findOne({ bloodType: 'AB Rh negative' }),
-      "bloodType",
+      'bloodType',
       'Cannot query on fields encrypted with the randomized encryption algorithm'
     );
     await refuses(people.find({ ssn: { $gt: '1' } }).toArray(), 'ssn');
@@ -229,26 +228,17 @@ module.exports = {
       .aggregate([
         { $match: { ssn: AMRIT.ssn } },
         { $lookup: { from: 'people', localField: 'ssn', foreignField: 'ssn', as: 'same' } },
-        { $project: { _id: 0, ssn: 1, 'same.name': 1, 'same.bloodType': 1 } },
       ])
       .toArray();
-    assert.deepEqual(found, [{ ssn: AMRIT.ssn, same: [{ name: 'Amrit', bloodType: AMRIT.bloodType }] }]);
+    assert.equal(found.length, 1);
+    assert.deepEqual(found[0].same.map(person => [person.name, person.bloodType]), [['Amrit', AMRIT.bloodType]]);
     await vault.assertStored({ name: 'Amrit' }, ['ssn', 'bloodType']);
   },
 
-  async 'client-bulk'(vault) {
-    const { client, people, database } = vault;
-    const namespace = `${database}.people`;
-    await insertBoth(vault);
-    const result = await client.bulkWrite([
-      { name: 'insertOne', namespace, document: { name: 'Duleep', ssn: '555-55-5555' } },
-      { name: 'updateOne', namespace, filter: { ssn: SOPHIA.ssn }, update: { $set: { bloodType: 'AB Rh negative' } } },
-      { name: 'deleteOne', namespace, filter: { ssn: AMRIT.ssn } },
-    ]);
-    assert.deepEqual([result.insertedCount, result.matchedCount, result.deletedCount], [1, 1, 1]);
-    assert.deepEqual(await names(people.find({ ssn: { $in: ['555-55-5555', SOPHIA.ssn] } })), ['Duleep', 'Sophia']);
-    await vault.assertStored({ name: 'Duleep' }, ['ssn']);
-    await vault.assertStored({ name: 'Sophia' }, ENCRYPTED);
+  async 'client-bulk'({ client, database }) {
+    const insertion = { name: 'insertOne', namespace: `${database}.people`, document: { ...SOPHIA } };
+    await refuses(client.bulkWrite([insertion]), 'does not currently support automatic encryption');
+    return 'the driver refuses it for a client with automatic encryption';
   },
 
   async concurrent(vault) {
