@@ -217,21 +217,37 @@ module.exports = {
       { _id: SOPHIA.ssn, n: 2 },
       { _id: AMRIT.ssn, n: 1 },
     ]);
-    await refuses(people.aggregate([{ $group: { _id: '$bloodType' } }]).toArray(), 'encrypted with the random algorithm');
+    await refuses(people.aggregate([{ $group: { _id: '$bloodType' } }]).toArray(), 'bloodType');
     await vault.assertStored({ name: 'Sophia' }, ENCRYPTED);
   },
 
+  /** Over two collections, each with a schema of its own. */
   async lookup(vault) {
-    const { people } = vault;
+    const { people, database } = vault;
+    const { ssn } = vault.schema().properties;
+    const claims = { bsonType: 'object', encryptMetadata: { keyId: [vault.key] }, properties: { ssn } };
+    const client = await vault.connect({
+      schemaMap: { [`${database}.people`]: vault.schema(), [`${database}.claims`]: claims },
+    });
     await insertBoth(vault);
-    const found = await people
-      .aggregate([
-        { $match: { ssn: AMRIT.ssn } },
-        { $lookup: { from: 'people', localField: 'ssn', foreignField: 'ssn', as: 'same' } },
-      ])
+    await client.db(database).collection('claims').insertMany([
+      { name: 'Amrit', ssn: AMRIT.ssn, amount: 70 },
+      { name: 'Amrit', ssn: '555-55-5555', amount: 12 },
+    ]);
+    await vault.assertStored({ amount: 70 }, ['ssn'], vault.plain.db(database).collection('claims'));
+    const join = { from: 'claims', localField: 'name', foreignField: 'name', pipeline: [{ $match: { ssn: AMRIT.ssn } }] };
+    const found = await client
+      .db(database)
+      .collection('people')
+      .aggregate([{ $match: { ssn: AMRIT.ssn } }, { $lookup: { ...join, as: 'claims' } }])
       .toArray();
     assert.equal(found.length, 1);
-    assert.deepEqual(found[0].same.map(person => [person.name, person.bloodType]), [['Amrit', AMRIT.bloodType]]);
+    assert.equal(found[0].bloodType, AMRIT.bloodType);
+    assert.deepEqual(found[0].claims.map(claim => [claim.ssn, claim.amount]), [[AMRIT.ssn, 70]]);
+    await refuses(
+      people.aggregate([{ $lookup: { from: 'people', localField: 'bloodType', foreignField: 'name', as: 'x' } }]).toArray(),
+      'bloodType'
+    );
     await vault.assertStored({ name: 'Amrit' }, ['ssn', 'bloodType']);
   },
 
