@@ -7,8 +7,10 @@ import (
 	"log"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -55,6 +57,7 @@ var csfle = []scenario{
 	{"lookup", lookup},
 	{"client-bulk", clientBulk},
 	{"concurrent", concurrent},
+	{"idle", idle},
 	{"respawn", respawn},
 }
 
@@ -440,6 +443,31 @@ func concurrent(ctx context.Context, v *vault) error {
 		return first
 	}
 	return checkStored(ctx, v.stored, D("name", "person 7"), all...)
+}
+
+// The daemon does not leave while its client is there, however silent.
+func idle(ctx context.Context, v *vault) error {
+	if _, err := v.people.InsertOne(ctx, sophia); err != nil {
+		return err
+	}
+	seconds, err := secondsOfIdleness()
+	if err != nil {
+		return err
+	}
+	time.Sleep(time.Duration(seconds+2) * time.Second)
+	return errors.Join(
+		findOne(ctx, v.people, D("ssn", sophia.SSN), sophia),
+		checkStored(ctx, v.stored, D("name", "Sophia"), all...))
+}
+
+// After which the daemon leaves when nobody uses it.
+func secondsOfIdleness() (int, error) {
+	for _, argument := range spawnArgs {
+		if seconds, found := strings.CutPrefix(argument, "--idleShutdownTimeoutSecs="); found {
+			return strconv.Atoi(seconds)
+		}
+	}
+	return 0, errors.New("OC_SPAWN_ARGS has no --idleShutdownTimeoutSecs")
 }
 
 // A daemon that the driver has started is started again when it is gone. The command that finds it gone may fail.

@@ -22,6 +22,8 @@ type scenario struct {
 	run  func(ctx context.Context, v *vault) error
 }
 
+const notSpawned skip = "for a daemon that the driver has started"
+
 // What a server or a way lacks that a scenario cannot do without.
 var missing = map[string]map[string]skip{
 	"ferretdb": {
@@ -30,8 +32,8 @@ var missing = map[string]map[string]skip{
 		"queryable":       "FerretDB has no Queryable Encryption",
 		"queryable-text":  "FerretDB has no Queryable Encryption",
 	},
-	"daemon":  {"respawn": "the driver has not started the daemon"},
-	"library": {"respawn": "there is no daemon"},
+	"daemon":  {"idle": notSpawned, "respawn": notSpawned},
+	"library": {"idle": notSpawned, "respawn": notSpawned},
 }
 
 func attempt(ctx context.Context, s scenario, v *vault) error {

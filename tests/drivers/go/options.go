@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
 )
 
 var (
@@ -11,29 +13,42 @@ var (
 	spawnArgs = strings.Fields(os.Getenv("OC_SPAWN_ARGS"))
 )
 
-// How the driver reaches query analysis, in three ways: for options.AutoEncryption().SetExtraOptions(…).
-var extraOptions = map[string]map[string]any{
-	"daemon":
-	// [options daemon]
-	{
-		"mongocryptdBypassSpawn": true,
-		"mongocryptdURI":         daemonURI, // mongodb://localhost:27020 if left out
-	},
-	// [end]
-
-	"spawn":
-	// [options spawn]
-	{
-		"mongocryptdURI":       daemonURI, // without the two the driver runs `mongocryptd --idleShutdownTimeoutSecs=60`
-		"mongocryptdSpawnArgs": spawnArgs, // from PATH, and connects to mongodb://localhost:27020
-	},
-	// [end]
-
-	"library":
-	// [options library]
-	{
-		"cryptSharedLibPath":     library, // the absolute path of mongo_crypt_v1.so
-		"cryptSharedLibRequired": true,
-	},
-	// [end]
+// The options by which the driver finds query analysis, in three ways: for options.Client().SetAutoEncryptionOptions.
+// Schemas come with SetSchemaMap and SetEncryptedFieldsMap.
+func autoEncryption(keyVault string, providers map[string]map[string]any) *options.AutoEncryptionOptions {
+	switch os.Getenv("OC_WAY") {
+	case "daemon":
+		// [options daemon]
+		encryption := options.AutoEncryption().
+			SetKeyVaultNamespace(keyVault).
+			SetKmsProviders(providers).
+			SetExtraOptions(map[string]any{
+				"mongocryptdURI":         daemonURI, // left out: mongodb://localhost:27020
+				"mongocryptdBypassSpawn": true,
+			})
+		// [end]
+		return encryption
+	case "spawn":
+		// [options spawn]
+		encryption := options.AutoEncryption().
+			SetKeyVaultNamespace(keyVault).
+			SetKmsProviders(providers).
+			SetExtraOptions(map[string]any{
+				"mongocryptdURI":       daemonURI, // both left out: port 27020, and it leaves after a minute without use
+				"mongocryptdSpawnArgs": spawnArgs,
+			})
+		// [end]
+		return encryption
+	default:
+		// [options library]
+		encryption := options.AutoEncryption().
+			SetKeyVaultNamespace(keyVault).
+			SetKmsProviders(providers).
+			SetExtraOptions(map[string]any{
+				"cryptSharedLibPath":     library, // the absolute path of mongo_crypt_v1.so
+				"cryptSharedLibRequired": true,
+			})
+		// [end]
+		return encryption
+	}
 }

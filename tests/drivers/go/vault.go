@@ -112,10 +112,7 @@ func (v *vault) schema() bson.M {
 }
 
 func (v *vault) autoEncryption() *options.AutoEncryptionOptions {
-	return options.AutoEncryption().
-		SetKeyVaultNamespace(v.keyVaultNamespace()).
-		SetKmsProviders(v.providers).
-		SetExtraOptions(extraOptions[os.Getenv("OC_WAY")])
+	return autoEncryption(v.keyVaultNamespace(), v.providers)
 }
 
 // The driver shows its monitors each command as it goes to the server, after encryption. `also`, if any, sees them too.

@@ -16,8 +16,8 @@ const missing = {
     'queryable-text': 'FerretDB has no Queryable Encryption',
   },
   store: {},
-  daemon: { respawn: 'the driver has not started the daemon' },
-  library: { respawn: 'there is no daemon' },
+  daemon: { idle: 'for a daemon that the driver has started', respawn: 'for a daemon that the driver has started' },
+  library: { idle: 'for a daemon that the driver has started', respawn: 'for a daemon that the driver has started' },
 };
 
 /** Runs it unless it cannot run here; returns the reason why it was left out, if it was. */

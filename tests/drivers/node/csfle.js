@@ -14,10 +14,16 @@ const SOPHIA = {
 const AMRIT = { name: 'Amrit', ssn: '987-98-9876', bloodType: 'AB Rh negative', visits: 2 };
 const ENCRYPTED = ['ssn', 'bloodType', 'records', 'insurance.policy'];
 
+const secondsOfIdleness = Number(/idleShutdownTimeoutSecs=(\d+)/.exec(process.env.OC_SPAWN_ARGS || '')?.[1]);
+
 const WITHOUT_ID = { projection: { _id: 0 } };
 
 async function insertBoth({ people }) {
   await people.insertMany([{ ...SOPHIA }, { ...AMRIT }]);
+}
+
+function sleep(seconds) {
+  return new Promise(resolve => setTimeout(resolve, 1000 * seconds));
 }
 
 async function names(cursor) {
@@ -244,10 +250,8 @@ module.exports = {
     assert.equal(found.length, 1);
     assert.equal(found[0].bloodType, AMRIT.bloodType);
     assert.deepEqual(found[0].claims.map(claim => [claim.ssn, claim.amount]), [[AMRIT.ssn, 70]]);
-    await refuses(
-      people.aggregate([{ $lookup: { from: 'people', localField: 'bloodType', foreignField: 'name', as: 'x' } }]).toArray(),
-      'bloodType'
-    );
+    const joined = people.aggregate([{ $lookup: { from: 'people', localField: 'bloodType', foreignField: 'name', as: 'x' } }]);
+    await refuses(joined.toArray(), 'join by plain fields');
     await vault.assertStored({ name: 'Amrit' }, ['ssn', 'bloodType']);
   },
 
@@ -264,6 +268,15 @@ module.exports = {
     const read = await Promise.all(all.map(person => people.findOne({ ssn: person.ssn }, WITHOUT_ID)));
     assert.deepEqual(read, all);
     await vault.assertStored({ name: 'person 7' }, ENCRYPTED);
+  },
+
+  /** The daemon does not leave while its client is there, however silent. */
+  async idle(vault) {
+    const { people } = vault;
+    await people.insertOne({ ...SOPHIA });
+    await sleep(secondsOfIdleness + 2);
+    assert.deepEqual(await people.findOne({ ssn: SOPHIA.ssn }, WITHOUT_ID), SOPHIA);
+    await vault.assertStored({ name: 'Sophia' }, ENCRYPTED);
   },
 
   /** The driver starts a daemon when it connects, not when it finds it gone: the next client helps. */

@@ -1,37 +1,53 @@
 'use strict';
-// How the driver reaches query analysis: the extraOptions of autoEncryption, in three ways.
+// The options by which the driver finds query analysis, in three ways: autoEncryption of MongoClient.
 
 const daemonUri = process.env.OC_DAEMON_URI;
 const library = process.env.OC_LIBRARY;
-const spawnArgs = (process.env.OC_SPAWN_ARGS || '').split(' ').filter(Boolean);
+const spawnArgs = (process.env.OC_SPAWN_ARGS || '').split(' ');
 
-const ways = {
-  daemon: {
-    // [options daemon]
+function daemon(keyVaultNamespace, kmsProviders, schemas) {
+  // [options daemon]
+  const autoEncryption = {
+    keyVaultNamespace,
+    kmsProviders,
+    ...schemas, // schemaMap, encryptedFieldsMap
     extraOptions: {
+      mongocryptdURI: daemonUri, // left out: mongodb://localhost:27020
       mongocryptdBypassSpawn: true,
-      mongocryptdURI: daemonUri, // mongodb://localhost:27020 if left out
     },
-    // [end]
-  },
+  };
+  // [end]
+  return autoEncryption;
+}
 
-  spawn: {
-    // [options spawn]
+function spawn(keyVaultNamespace, kmsProviders, schemas) {
+  // [options spawn]
+  const autoEncryption = {
+    keyVaultNamespace,
+    kmsProviders,
+    ...schemas, // schemaMap, encryptedFieldsMap
     extraOptions: {
-      mongocryptdURI: daemonUri, // without the two the driver runs `mongocryptd --idleShutdownTimeoutSecs 60`
-      mongocryptdSpawnArgs: spawnArgs, // from PATH, and connects to mongodb://localhost:27020
+      mongocryptdURI: daemonUri, // both left out: port 27020, and it leaves after a minute without use
+      mongocryptdSpawnArgs: spawnArgs,
     },
-    // [end]
-  },
+  };
+  // [end]
+  return autoEncryption;
+}
 
-  library: {
-    // [options library]
+function fromLibrary(keyVaultNamespace, kmsProviders, schemas) {
+  // [options library]
+  const autoEncryption = {
+    keyVaultNamespace,
+    kmsProviders,
+    ...schemas, // schemaMap, encryptedFieldsMap
     extraOptions: {
       cryptSharedLibPath: library, // the absolute path of mongo_crypt_v1.so
       cryptSharedLibRequired: true,
     },
-    // [end]
-  },
-};
+  };
+  // [end]
+  return autoEncryption;
+}
 
-module.exports = ways[process.env.OC_WAY];
+module.exports = { daemon, spawn, library: fromLibrary }[process.env.OC_WAY];
