@@ -1,10 +1,22 @@
 'use strict';
-// The application: runs every scenario and prints a line for each (../README.md).
+// The applications: runs every scenario of one and prints a line for each (../README.md).
+//
+//   node app.js driver|mongoose
 
 const { openVault } = require('./vault');
-const csfle = require('./csfle');
-const queryable = require('./queryable');
-const models = require('./models');
+const { openModels, scenarios } = require('./models');
+
+const applications = {
+  driver: {
+    name: 'Node.js mongodb',
+    version: require('mongodb/package.json').version,
+    open: openVault,
+    scenarios: { ...require('./csfle'), ...require('./queryable') },
+  },
+  mongoose: { name: 'Mongoose', version: require('mongoose/package.json').version, open: openModels, scenarios },
+};
+
+const NOT_SPAWNED = 'for a daemon that the driver has started';
 
 /** What a server or a way lacks that a scenario cannot do without. */
 const missing = {
@@ -16,8 +28,8 @@ const missing = {
     'queryable-text': 'FerretDB has no Queryable Encryption',
   },
   store: {},
-  daemon: { idle: 'for a daemon that the driver has started', respawn: 'for a daemon that the driver has started' },
-  library: { idle: 'for a daemon that the driver has started', respawn: 'for a daemon that the driver has started' },
+  daemon: { idle: NOT_SPAWNED, respawn: NOT_SPAWNED },
+  library: { idle: NOT_SPAWNED, respawn: NOT_SPAWNED },
 };
 
 /** Runs it unless it cannot run here; returns the reason why it was left out, if it was. */
@@ -44,15 +56,14 @@ async function run(name, scenario, vault) {
   }
 }
 
-async function main() {
-  const { version } = require('mongodb/package.json');
+async function main(application) {
   const { MongoCrypt } = require('mongodb-client-encryption');
-  console.log(`driver Node.js mongodb ${version}, libmongocrypt ${MongoCrypt.libmongocryptVersion}`);
+  console.log(`driver ${application.name} ${application.version}, libmongocrypt ${MongoCrypt.libmongocryptVersion}`);
 
-  const vault = await openVault();
+  const vault = await application.open();
   let good = true;
   try {
-    for (const [name, scenario] of Object.entries({ ...csfle, ...queryable, ...models })) {
+    for (const [name, scenario] of Object.entries(application.scenarios)) {
       good = (await run(name, scenario, vault)) && good;
     }
   } finally {
@@ -61,4 +72,4 @@ async function main() {
   process.exitCode = good ? 0 : 1;
 }
 
-main();
+main(applications[process.argv[2]]);
