@@ -32,9 +32,12 @@ type person struct {
 }
 
 var (
-	sophia = person{"Sophia", "123-12-1234", "AB Rh negative", []bson.M{{"allergy": "Penicillin"}}, &insurance{"Maest Care", 123142}, 1}
-	amrit  = person{Name: "Amrit", SSN: "987-98-9876", BloodType: "AB Rh negative", Visits: 2}
-	all    = []string{"ssn", "bloodType", "records", "insurance.policy"}
+	sophia = person{
+		Name: "Sophia", SSN: "123-12-1234", BloodType: "AB Rh negative", Records: []bson.M{{"allergy": "Penicillin"}},
+		Insurance: &insurance{"Maest Care", 123142}, Visits: 1,
+	}
+	amrit = person{Name: "Amrit", SSN: "987-98-9876", BloodType: "AB Rh negative", Visits: 2}
+	all   = []string{"ssn", "bloodType", "records", "insurance.policy"}
 )
 
 // Client-side field level encryption through the driver's own helpers.

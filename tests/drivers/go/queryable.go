@@ -33,12 +33,10 @@ var (
 	sophiaPatient = patient{"Sophia", "123-12-1234", 41, "AB Rh negative"}
 	amritPatient  = patient{"Amrit", "987-98-9876", 17, "AB Rh negative"}
 
-	// The driver makes a key where keyId is null.
-	equalityField  = D("path", "ssn", "keyId", nil, "bsonType", "string", "queries", D("queryType", "equality", "contention", 4))
-	rangeField     = D("path", "age", "keyId", nil, "bsonType", "int", "queries", D("queryType", "range", "min", 0, "max", 150, "sparsity", 1, "trimFactor", 4, "contention", 4))
-	unindexedField = D("path", "bloodType", "keyId", nil, "bsonType", "string")
-	prefixField    = D("path", "ssn", "keyId", nil, "bsonType", "string", "queries", D("queryType", "prefix", "strMinQueryLength", 2, "strMaxQueryLength", 8,
-		"caseSensitive", false, "diacriticSensitive", true, "contention", 4))
+	equality = D("queryType", "equality", "contention", 4)
+	between  = D("queryType", "range", "min", 0, "max", 150, "sparsity", 1, "trimFactor", 4, "contention", 4)
+	prefix   = D("queryType", "prefix", "strMinQueryLength", 2, "strMaxQueryLength", 8,
+		"caseSensitive", false, "diacriticSensitive", true, "contention", 4)
 )
 
 // Queryable Encryption as far as the bytes that go to the server: the stand-in stores them as they are.
@@ -59,6 +57,15 @@ func (p *patients) sent(command string, path ...string) bson.RawValue {
 	p.mutex.Lock()
 	defer p.mutex.Unlock()
 	return p.last[command].Lookup(path...)
+}
+
+// The driver makes a key where keyId is null.
+func encryptedField(path, bsonType string, queries ...bson.D) bson.D {
+	field := D("path", path, "bsonType", bsonType, "keyId", nil)
+	if len(queries) > 0 {
+		field = append(field, bson.E{Key: "queries", Value: queries})
+	}
+	return field
 }
 
 func createPatients(ctx context.Context, v *vault, name string, fields ...bson.D) (*patients, error) {
@@ -91,7 +98,10 @@ func isPayload(value bson.RawValue, kind byte, where string) error {
 }
 
 func queryableEncryption(ctx context.Context, v *vault) error {
-	p, err := createPatients(ctx, v, "patients_qe", equalityField, rangeField, unindexedField)
+	p, err := createPatients(ctx, v, "patients_qe",
+		encryptedField("ssn", "string", equality),
+		encryptedField("age", "int", between),
+		encryptedField("bloodType", "string"))
 	if err != nil {
 		return err
 	}
@@ -128,7 +138,7 @@ func queryableEncryption(ctx context.Context, v *vault) error {
 }
 
 func queryableText(ctx context.Context, v *vault) error {
-	p, err := createPatients(ctx, v, "patients_text", prefixField)
+	p, err := createPatients(ctx, v, "patients_text", encryptedField("ssn", "string", prefix))
 	if err != nil {
 		return err
 	}

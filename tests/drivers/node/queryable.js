@@ -15,7 +15,14 @@ const TEXT = 18;
 
 const equality = { queryType: 'equality', contention: 4 };
 const range = { queryType: 'range', min: 0, max: 150, sparsity: 1, trimFactor: 4, contention: 4 };
-const prefix = { queryType: 'prefix', strMinQueryLength: 2, strMaxQueryLength: 8, caseSensitive: false, diacriticSensitive: true, contention: 4 };
+const prefix = {
+  queryType: 'prefix',
+  strMinQueryLength: 2,
+  strMaxQueryLength: 8,
+  caseSensitive: false,
+  diacriticSensitive: true,
+  contention: 4,
+};
 
 function assertPayload(value, kind, where) {
   assert.equal(value?.sub_type, 6, `${where} is not encrypted`);
