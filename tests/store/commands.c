@@ -1,6 +1,7 @@
 #include "commands.h"
 
 #include "filter.h"
+#include "payload.h"
 #include "value.h"
 
 #include <string.h>
@@ -63,14 +64,20 @@ static bool run_explain(oc_request *request) {
 }
 
 static bool run_create(oc_request *request) {
+    static const char *const kept[] = {"validator", "encryptedFields"};
     bson_t options = BSON_INITIALIZER;
-    bson_iter_t validator;
+    bson_iter_t option;
+    if (oc_value_int(request->command, "capped", 0)) {
+        return oc_fault_set(request->fault, OC_FAULT_BAD_VALUE, "the store has no capped collections");
+    }
     if (oc_collection_find(request->db, request->collection)) {
         return oc_fault_set(request->fault, OC_FAULT_NAMESPACE_EXISTS, "Collection %s.%s already exists.", request->db,
                             request->collection);
     }
-    if (bson_iter_init_find(&validator, request->command, "validator")) {
-        bson_append_iter(&options, NULL, 0, &validator);
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        if (bson_iter_init_find(&option, request->command, kept[i])) {
+            bson_append_iter(&options, NULL, 0, &option);
+        }
     }
     oc_collection_make(request->db, request->collection, &options);
     bson_destroy(&options);
@@ -158,6 +165,7 @@ static bool run_list_collections(oc_request *request) {
 enum {
     ON_COLLECTION = 1, /* the first field names a collection */
     HANDSHAKE = 2,     /* may come as OP_QUERY, has a field for everything that a driver ever announced */
+    ENCRYPTED = 4,     /* may have encryptionInformation */
 };
 
 static const struct command {
@@ -166,26 +174,27 @@ static const struct command {
     const char *fields; /* besides the name and the generic ones */
     oc_handler run;
 } commands[] = {
-    {"aggregate", ON_COLLECTION, "pipeline cursor", oc_run_aggregate},
+    {"aggregate", ON_COLLECTION | ENCRYPTED, "pipeline cursor", oc_run_aggregate},
     {"buildInfo", 0, "", run_build_info},
-    {"count", ON_COLLECTION, "query limit skip", oc_run_count},
-    {"create", ON_COLLECTION, "validator", run_create},
+    {"bulkWrite", 0, "ops nsInfo ordered errorsOnly cursor", oc_run_bulk_write},
+    {"count", ON_COLLECTION | ENCRYPTED, "query limit skip", oc_run_count},
+    {"create", ON_COLLECTION, "validator encryptedFields clusteredIndex capped autoIndexId", run_create},
     {"createIndexes", ON_COLLECTION, "indexes", run_create_indexes},
-    {"delete", ON_COLLECTION, "deletes ordered", oc_run_delete},
+    {"delete", ON_COLLECTION | ENCRYPTED, "deletes ordered", oc_run_delete},
     {"distinct", ON_COLLECTION, "key query", oc_run_distinct},
     {"drop", ON_COLLECTION, "", run_drop},
     {"dropDatabase", 0, "", run_drop_database},
     {"endSessions", 0, "", run_nothing},
     {"explain", 0, "verbosity", run_explain},
-    {"find", ON_COLLECTION, "filter projection limit skip batchSize singleBatch", oc_run_find},
-    {"findAndModify", ON_COLLECTION, "query update remove new upsert", oc_run_find_and_modify},
+    {"find", ON_COLLECTION | ENCRYPTED, "filter projection limit skip batchSize singleBatch", oc_run_find},
+    {"findAndModify", ON_COLLECTION | ENCRYPTED, "query update remove new upsert", oc_run_find_and_modify},
     {"hello", HANDSHAKE, "", run_hello},
-    {"insert", ON_COLLECTION, "documents ordered", oc_run_insert},
+    {"insert", ON_COLLECTION | ENCRYPTED, "documents ordered", oc_run_insert},
     {"isMaster", HANDSHAKE, "", run_hello},
     {"ismaster", HANDSHAKE, "", run_hello},
     {"listCollections", 0, "filter cursor nameOnly authorizedCollections", run_list_collections},
     {"ping", 0, "", run_nothing},
-    {"update", ON_COLLECTION, "updates ordered", oc_run_update},
+    {"update", ON_COLLECTION | ENCRYPTED, "updates ordered", oc_run_update},
 };
 
 static const struct command *find_command(const char *name, oc_fault *fault) {
@@ -200,8 +209,23 @@ static const struct command *find_command(const char *name, oc_fault *fault) {
 
 static bool check_fields(const struct command *row, const oc_request *request) {
     char names[512];
-    snprintf(names, sizeof names, "%s %s" GENERIC_FIELDS, row->name, row->fields);
+    snprintf(names, sizeof names, "%s %s%s" GENERIC_FIELDS, row->name, row->fields,
+             row->flags & ENCRYPTED ? " encryptionInformation" : "");
     return (row->flags & HANDSHAKE) || oc_value_only(request->command, names, row->name, request->fault);
+}
+
+bool oc_command_check_encryption(const bson_t *carrier, const char *db, const char *collection, oc_fault *fault) {
+    bson_t information, schema;
+    char *ns = bson_strdup_printf("%s.%s", db, collection);
+    const oc_collection *known = oc_collection_find(db, collection);
+    bool good =
+        !bson_has_field(carrier, "encryptionInformation") ||
+        (oc_value_document(carrier, "encryptionInformation", &information, fault) &&
+         oc_value_int(&information, "type", 0) == 1 && oc_value_document(&information, "schema", &schema, fault) &&
+         bson_has_field(&schema, ns) && known && bson_has_field(known->options, "encryptedFields"));
+    bson_free(ns);
+    return good || oc_fault_set(fault, OC_FAULT_BAD_VALUE,
+                                "encryptionInformation is for collections that were created with encryptedFields");
 }
 
 static const char *string_field(const bson_t *command, const char *name) {
@@ -225,7 +249,9 @@ static bool run(oc_request *request, bool handshake) {
     if ((row->flags & ON_COLLECTION) && (!*request->db || !*request->collection)) {
         return oc_fault_set(request->fault, OC_FAULT_BAD_VALUE, "%s needs a database and a collection", name);
     }
-    return check_fields(row, request) && row->run(request);
+    return check_fields(row, request) && oc_payload_check(request->command, request->fault) &&
+           oc_command_check_encryption(request->command, request->db, request->collection, request->fault) &&
+           row->run(request);
 }
 
 void oc_command_run(const bson_t *command, bool handshake, bson_t *reply) {

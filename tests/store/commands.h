@@ -28,6 +28,10 @@ void oc_command_announce(int32_t wire_version);
 /* Answers one command with a whole reply, never without. `handshake`: it came as OP_QUERY, and may be no other. */
 void oc_command_run(const bson_t *command, bool handshake, bson_t *reply);
 
+/* False, with a fault, if `carrier` has encryptionInformation that is not for that collection, or it has no
+ * encryptedFields. */
+bool oc_command_check_encryption(const bson_t *carrier, const char *db, const char *collection, oc_fault *fault);
+
 /* Appends {cursor: {firstBatch, id: 0, ns}} with all of the documents. */
 void oc_reply_cursor(oc_request *request, const oc_documents *documents);
 
@@ -42,5 +46,8 @@ bool oc_run_delete(oc_request *request);
 bool oc_run_find_and_modify(oc_request *request);
 bool oc_run_insert(oc_request *request);
 bool oc_run_update(oc_request *request);
+
+/* bulk.c */
+bool oc_run_bulk_write(oc_request *request);
 
 #endif

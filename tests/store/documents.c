@@ -1,6 +1,7 @@
 #include "documents.h"
 
 #include "filter.h"
+#include "payload.h"
 #include "value.h"
 
 #include <string.h>
@@ -161,10 +162,32 @@ static bson_t *with_id(const bson_t *document) {
     return made;
 }
 
+/* The paths of encryptedFields may hold nothing that is not encrypted, as on a real server. */
+static bool encrypted(const oc_collection *collection, const bson_t *document, oc_fault *fault) {
+    bson_iter_t at, fields, field, path, start, value;
+    if (!bson_iter_init(&at, collection->options) ||
+        !bson_iter_find_descendant(&at, "encryptedFields.fields", &fields) || !bson_iter_recurse(&fields, &field)) {
+        return true;
+    }
+    while (bson_iter_next(&field)) {
+        if (bson_iter_recurse(&field, &path) && bson_iter_find(&path, "path") && bson_iter_init(&start, document) &&
+            bson_iter_find_descendant(&start, bson_iter_utf8(&path, NULL), &value) &&
+            (!oc_payload_is(&value) || oc_payload_is_find(&value))) {
+            return oc_fault_set(fault, OC_FAULT_DOCUMENT_VALIDATION,
+                                "Document failed validation: '%s' is not encrypted", bson_iter_utf8(&path, NULL));
+        }
+    }
+    return true;
+}
+
+static bool may_be_stored(oc_collection *collection, const bson_t *document, size_t except, oc_fault *fault) {
+    return encrypted(collection, document, fault) && unique(collection, document, except, fault);
+}
+
 bool oc_collection_insert(oc_collection *collection, bson_t *document, oc_fault *fault) {
     bson_t *made = with_id(document);
     bson_destroy(document);
-    if (!unique(collection, made, SIZE_MAX, fault)) {
+    if (!may_be_stored(collection, made, SIZE_MAX, fault)) {
         bson_destroy(made);
         return false;
     }
@@ -173,7 +196,7 @@ bool oc_collection_insert(oc_collection *collection, bson_t *document, oc_fault 
 }
 
 bool oc_collection_replace(oc_collection *collection, size_t index, bson_t *document, oc_fault *fault) {
-    if (!unique(collection, document, index, fault)) {
+    if (!may_be_stored(collection, document, index, fault)) {
         bson_destroy(document);
         return false;
     }

@@ -23,7 +23,7 @@ void oc_documents_done(oc_documents *list);
 
 typedef struct oc_collection {
     char *db, *name;
-    bson_t *options;      /* as `create` gave them: {validator: …} */
+    bson_t *options;      /* as `create` gave them: {validator, encryptedFields} */
     oc_documents indexes; /* as `createIndexes` gave them: {key, name, unique, partialFilterExpression} */
     oc_documents documents;
     struct oc_collection *next;
@@ -36,8 +36,8 @@ oc_collection *oc_collection_first(void);
 /* Drops the collections of `db`, or the one with that name. Returns how many there were. */
 size_t oc_collection_drop(const char *db, const char *name);
 
-/* Takes over `document`, giving it an `_id` in first place. False, with a fault, if a unique index forbids it; the
- * document is gone then. */
+/* Takes over `document`, giving it an `_id` in first place. False, with a fault, if a unique index or the
+ * collection's encryptedFields forbid it; the document is gone then. */
 bool oc_collection_insert(oc_collection *collection, bson_t *document, oc_fault *fault);
 /* Takes over `document` in place of the one at `index`. */
 bool oc_collection_replace(oc_collection *collection, size_t index, bson_t *document, oc_fault *fault);

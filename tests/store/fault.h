@@ -14,6 +14,7 @@
     X(NAMESPACE_EXISTS, 48, "NamespaceExists")                                                                         \
     X(COMMAND_NOT_FOUND, 59, "CommandNotFound")                                                                        \
     X(IMMUTABLE_FIELD, 66, "ImmutableField")                                                                           \
+    X(DOCUMENT_VALIDATION, 121, "DocumentValidationFailure")                                                           \
     X(DUPLICATE_KEY, 11000, "DuplicateKey")                                                                            \
     X(UNKNOWN_FIELD, 40415, "Location40415")
 

@@ -2,6 +2,7 @@
  * noticed on any document, and oc_filter_check needs no code of its own. */
 #include "filter.h"
 
+#include "payload.h"
 #include "value.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@ typedef struct subject {
 static bool matches(const subject *s, const bson_t *filter);
 
 static bool same(const bson_iter_t *value, void *operand) {
-    return oc_value_equal(value, operand);
+    return oc_payload_is_find(operand) ? oc_payload_match(operand, value) : oc_value_equal(value, operand);
 }
 
 static bool any(const bson_iter_t *value, void *unused) {
@@ -63,11 +64,20 @@ static bool exists(const subject *s, const bson_iter_t *operand) {
     return present(s) == bson_iter_as_bool(operand);
 }
 
+/* Which of $gt, $gte, $lt, $lte it is stands in the payload. */
+static bool in_range(const subject *s, const bson_iter_t *operand) {
+    if (!oc_payload_is_find(operand)) {
+        return oc_fault_set(s->fault, OC_FAULT_BAD_VALUE, "the store compares encrypted values only");
+    }
+    return eq(s, operand);
+}
+
 static const struct {
     const char *name;
     bool (*holds)(const subject *s, const bson_iter_t *operand);
 } operators[] = {
-    {"$eq", eq}, {"$exists", exists}, {"$in", in}, {"$ne", ne}, {"$nin", nin},
+    {"$eq", eq},       {"$exists", exists}, {"$gt", in_range}, {"$gte", in_range}, {"$in", in},
+    {"$lt", in_range}, {"$lte", in_range},  {"$ne", ne},       {"$nin", nin},
 };
 
 static bool operator_holds(const subject *s, const bson_iter_t *at) {
@@ -117,6 +127,27 @@ static bool logical_holds(const subject *s, const bson_iter_t *at) {
     return strcmp(name, "$and") == 0 ? matching == count : (matching > 0) == (strcmp(name, "$or") == 0);
 }
 
+/* The operators of encrypted text, and $eq of a path and a payload. Either form is an operator with two operands. */
+static bool expression_holds(const subject *s, const bson_iter_t *at) {
+    static const char *const operators_of_two[] = {"$encStrContains", "$encStrEndsWith", "$encStrNormalizedEq",
+                                                   "$encStrStartsWith", "$eq"};
+    bson_iter_t expression, path, payload;
+    bool known = bson_iter_recurse(at, &expression) && bson_iter_next(&expression);
+    bool listed = false;
+    for (size_t i = 0; known && i < sizeof operators_of_two / sizeof *operators_of_two; i++) {
+        listed |= strcmp(bson_iter_key(&expression), operators_of_two[i]) == 0;
+    }
+    if (!listed || !bson_iter_recurse(&expression, &path) || !bson_iter_next(&path) || !BSON_ITER_HOLDS_UTF8(&path) ||
+        bson_iter_utf8(&path, NULL)[0] != '$') {
+        return oc_fault_set(s->fault, OC_FAULT_BAD_VALUE, "the store knows no such $expr");
+    }
+    payload = path;
+    if (!bson_iter_next(&payload) || !oc_payload_is_find(&payload)) {
+        return oc_fault_set(s->fault, OC_FAULT_BAD_VALUE, "the store's $expr needs a path and an encrypted value");
+    }
+    return eq(&(subject){s->document, bson_iter_utf8(&path, NULL) + 1, s->fault}, &payload);
+}
+
 static bool is_logical(const char *name) {
     return strcmp(name, "$and") == 0 || strcmp(name, "$or") == 0 || strcmp(name, "$nor") == 0;
 }
@@ -131,6 +162,8 @@ static bool matches(const subject *s, const bson_t *filter) {
             all &= field_holds(&(subject){s->document, key, s->fault}, &at);
         } else if (is_logical(key)) {
             all &= logical_holds(s, &at);
+        } else if (strcmp(key, "$expr") == 0) {
+            all &= expression_holds(s, &at);
         } else {
             return oc_fault_set(s->fault, OC_FAULT_BAD_VALUE, "unknown top level operator: %s", key);
         }

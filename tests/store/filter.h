@@ -1,7 +1,8 @@
 #ifndef OC_STORE_FILTER_H
 #define OC_STORE_FILTER_H
 
-/* Filters: which documents a query means. Equality and what is made of it, nothing else. */
+/* Filters: which documents a query means. Equality and what is made of it; comparisons of
+ * encrypted values only. */
 
 #include "fault.h"
 

@@ -91,7 +91,8 @@ bool oc_pipeline_project(const bson_t *projection, oc_documents *documents, oc_f
     return true;
 }
 
-static bool run_project(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+static bool run_project(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+    (void)db;
     bson_t projection;
     if (!oc_value_view(spec, &projection) || bson_empty(&projection)) {
         return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "$project needs a document with a field");
@@ -195,7 +196,8 @@ static void append_sums(const bson_t *spec, int64_t count, bson_t *to) {
     }
 }
 
-static bool run_group(const bson_iter_t *at, oc_documents *documents, oc_fault *fault) {
+static bool run_group(const char *db, const bson_iter_t *at, oc_documents *documents, oc_fault *fault) {
+    (void)db;
     bson_t spec, key;
     bson_iter_t id;
     groups g = {0};
@@ -221,7 +223,8 @@ static bool run_group(const bson_iter_t *at, oc_documents *documents, oc_fault *
 
 /* --- the other stages -------------------------------------------------------------------------------------------- */
 
-static bool run_match(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+static bool run_match(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+    (void)db;
     bson_t filter;
     if (!oc_value_view(spec, &filter) || !oc_filter_check(&filter, fault)) {
         return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "$match needs a document");
@@ -234,7 +237,8 @@ static bool run_match(const bson_iter_t *spec, oc_documents *documents, oc_fault
     return true;
 }
 
-static bool run_limit(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+static bool run_limit(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+    (void)db;
     if (!BSON_ITER_HOLDS_NUMBER(spec) || bson_iter_as_int64(spec) <= 0) {
         return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "$limit needs a positive number");
     }
@@ -242,7 +246,8 @@ static bool run_limit(const bson_iter_t *spec, oc_documents *documents, oc_fault
     return true;
 }
 
-static bool run_skip(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+static bool run_skip(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+    (void)db;
     if (!BSON_ITER_HOLDS_NUMBER(spec) || bson_iter_as_int64(spec) < 0) {
         return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "$skip needs a number");
     }
@@ -250,7 +255,8 @@ static bool run_skip(const bson_iter_t *spec, oc_documents *documents, oc_fault 
     return true;
 }
 
-static bool run_count(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+static bool run_count(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+    (void)db;
     if (!BSON_ITER_HOLDS_UTF8(spec)) {
         return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "$count needs a field name");
     }
@@ -264,29 +270,29 @@ static bool run_count(const bson_iter_t *spec, oc_documents *documents, oc_fault
 
 static const struct {
     const char *name;
-    bool (*run)(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault);
+    bool (*run)(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault);
 } stages[] = {
-    {"$count", run_count}, {"$group", run_group},     {"$limit", run_limit},
+    {"$count", run_count}, {"$group", run_group},     {"$limit", run_limit}, {"$lookup", oc_pipeline_lookup},
     {"$match", run_match}, {"$project", run_project}, {"$skip", run_skip},
 };
 
-static bool run_stage(const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
+static bool run_stage(const char *db, const bson_iter_t *spec, oc_documents *documents, oc_fault *fault) {
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++) {
         if (strcmp(stages[i].name, bson_iter_key(spec)) == 0) {
-            return stages[i].run(spec, documents, fault);
+            return stages[i].run(db, spec, documents, fault);
         }
     }
     return oc_fault_set(fault, OC_FAULT_UNKNOWN_FIELD, "Unrecognized pipeline stage name: '%s'", bson_iter_key(spec));
 }
 
-bool oc_pipeline_run(const bson_t *pipeline, oc_documents *documents, oc_fault *fault) {
+bool oc_pipeline_run(const char *db, const bson_t *pipeline, oc_documents *documents, oc_fault *fault) {
     bson_iter_t at, stage;
     bson_iter_init(&at, pipeline);
     while (bson_iter_next(&at)) {
         if (!BSON_ITER_HOLDS_DOCUMENT(&at) || !bson_iter_recurse(&at, &stage) || !bson_iter_next(&stage)) {
             return oc_fault_set(fault, OC_FAULT_TYPE_MISMATCH, "a stage is a document with one field");
         }
-        if (!run_stage(&stage, documents, fault)) {
+        if (!run_stage(db, &stage, documents, fault)) {
             return false;
         }
     }

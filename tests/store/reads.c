@@ -60,7 +60,7 @@ bool oc_run_aggregate(oc_request *request) {
     oc_documents found = {0};
     bool done = oc_value_array(request->command, "pipeline", &pipeline, request->fault) &&
                 select_documents(request, "" /* no field: all of them */, &found) &&
-                oc_pipeline_run(&pipeline, &found, request->fault);
+                oc_pipeline_run(request->db, &pipeline, &found, request->fault);
     if (done) {
         oc_reply_cursor(request, &found);
     }

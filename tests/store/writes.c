@@ -1,5 +1,6 @@
 /* insert, update, delete and findAndModify. The first three go through a list of statements, one of which may fail
  * without the command failing: its fault is then an entry of `writeErrors`. */
+#include "writes.h"
 #include "commands.h"
 #include "filter.h"
 #include "update.h"
@@ -8,20 +9,15 @@
 #include <string.h>
 
 static oc_collection *make_collection(const oc_request *request) {
-    oc_collection *found = oc_collection_find(request->db, request->collection);
-    return found ? found : oc_collection_make(request->db, request->collection, &(bson_t)BSON_INITIALIZER);
+    return oc_write_collection(request->db, request->collection);
 }
 
-/* What the statements of one command did. */
-typedef struct tally {
-    oc_collection *collection;
-    int32_t n, modified;
-    uint32_t index;  /* of the statement at work */
-    bson_t upserted; /* array of {index, _id} */
-    bson_t errors;   /* array of {index, code, errmsg} */
-} tally;
+oc_collection *oc_write_collection(const char *db, const char *name) {
+    oc_collection *found = oc_collection_find(db, name);
+    return found ? found : oc_collection_make(db, name, &(bson_t)BSON_INITIALIZER);
+}
 
-typedef bool (*statement)(tally *t, const bson_t *spec, oc_fault *fault);
+typedef bool (*statement)(oc_tally *t, const bson_t *spec, oc_fault *fault);
 
 static const char *next_key(const bson_t *array, char buffer[16]) {
     const char *key;
@@ -29,7 +25,7 @@ static const char *next_key(const bson_t *array, char buffer[16]) {
     return key;
 }
 
-static void append_error(tally *t, const oc_fault *fault) {
+static void append_error(oc_tally *t, const oc_fault *fault) {
     bson_t error;
     char buffer[16];
     BSON_APPEND_DOCUMENT_BEGIN(&t->errors, next_key(&t->errors, buffer), &error);
@@ -39,7 +35,7 @@ static void append_error(tally *t, const oc_fault *fault) {
     bson_append_document_end(&t->errors, &error);
 }
 
-static void append_upserted(tally *t, const bson_t *document) {
+static void append_upserted(oc_tally *t, const bson_t *document) {
     bson_t upserted;
     bson_iter_t id;
     char buffer[16];
@@ -50,7 +46,7 @@ static void append_upserted(tally *t, const bson_t *document) {
     bson_append_document_end(&t->upserted, &upserted);
 }
 
-static bool each_statement(oc_request *request, const char *name, statement run, tally *t) {
+static bool each_statement(oc_request *request, const char *name, statement run, oc_tally *t) {
     bson_t list, spec;
     bson_iter_t at;
     bool ordered = oc_value_int(request->command, "ordered", 1) != 0;
@@ -74,7 +70,7 @@ static bool each_statement(oc_request *request, const char *name, statement run,
 }
 
 static bool run_statements(oc_request *request, const char *name, statement run, bool counts_modified) {
-    tally t = {.collection = make_collection(request)};
+    oc_tally t = {.collection = make_collection(request)};
     bson_init(&t.upserted);
     bson_init(&t.errors);
     bool done = each_statement(request, name, run, &t);
@@ -93,17 +89,17 @@ static bool run_statements(oc_request *request, const char *name, statement run,
     return done;
 }
 
-static bool insert_one(tally *t, const bson_t *document, oc_fault *fault) {
+bool oc_write_insert(oc_tally *t, const bson_t *document, oc_fault *fault) {
     bool inserted = oc_collection_insert(t->collection, bson_copy(document), fault);
     t->n += inserted;
     return inserted;
 }
 
 bool oc_run_insert(oc_request *request) {
-    return run_statements(request, "documents", insert_one, false);
+    return run_statements(request, "documents", oc_write_insert, false);
 }
 
-static bool delete_some(tally *t, const bson_t *spec, oc_fault *fault) {
+bool oc_write_delete(oc_tally *t, const bson_t *spec, oc_fault *fault) {
     bson_t filter;
     oc_documents *documents = &t->collection->documents;
     bool one = oc_value_int(spec, "limit", 0) == 1;
@@ -126,7 +122,7 @@ static bool delete_some(tally *t, const bson_t *spec, oc_fault *fault) {
 }
 
 bool oc_run_delete(oc_request *request) {
-    return run_statements(request, "deletes", delete_some, false);
+    return run_statements(request, "deletes", oc_write_delete, false);
 }
 
 /* Changes the document at `index`; *changed tells whether that made a difference. */
@@ -168,7 +164,7 @@ static bool parse_update(const bson_t *spec, const char *name, oc_update *update
                                                 : oc_fault_set(fault, OC_FAULT_FAILED_TO_PARSE, "no '%s'", name);
 }
 
-static bool update_matching(tally *t, const bson_t *filter, const oc_update *update, bool multi, oc_fault *fault) {
+static bool update_matching(oc_tally *t, const bson_t *filter, const oc_update *update, bool multi, oc_fault *fault) {
     int32_t before = t->n;
     for (size_t i = 0; i < t->collection->documents.count && (multi || t->n == before); i++) {
         bool changed = false;
@@ -183,7 +179,7 @@ static bool update_matching(tally *t, const bson_t *filter, const oc_update *upd
     return true;
 }
 
-static bool update_some(tally *t, const bson_t *spec, oc_fault *fault) {
+bool oc_write_update(oc_tally *t, const bson_t *spec, oc_fault *fault) {
     bson_t filter;
     oc_update update = {.replacement = false};
     bool multi = oc_value_int(spec, "multi", 0) != 0;
@@ -210,7 +206,7 @@ static bool update_some(tally *t, const bson_t *spec, oc_fault *fault) {
 }
 
 bool oc_run_update(oc_request *request) {
-    return run_statements(request, "updates", update_some, true);
+    return run_statements(request, "updates", oc_write_update, true);
 }
 
 /* --- findAndModify ----------------------------------------------------------------------------------------------- */
