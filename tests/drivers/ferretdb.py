@@ -33,7 +33,7 @@ def program(folder):
 def arguments(port, state):
     """For a FerretDB that keeps everything in the folder `state` and tells nobody that it runs."""
     return ["--handler=sqlite", "--sqlite-url=file:%s/" % state, "--state-dir=%s" % state, "--telemetry=disable",
-            "--listen-addr=127.0.0.1:%d" % port, "--debug-addr=-", "--log-level=warn"]
+            "--listen-addr=127.0.0.1:%d" % port, "--debug-addr=-", "--log-level=error"]
 
 
 @contextlib.contextmanager

@@ -29,6 +29,7 @@ SCENARIOS = """keys insert-find deterministic refused no-schema server-schema up
 count distinct aggregate lookup queryable client-bulk""".split()
 SKIPPED = 77
 IDLE_SECONDS = 3  # after which a spawned daemon leaves
+PATIENCE = 20  # seconds more in which it must have left
 WIRE_VERSION = 27  # MongoDB 8.1: drivers offer all that they have
 LINE = re.compile(r"(?P<result>ok|not ok|skip) (?P<scenario>[\w.-]+)(: (?P<reason>.+))?$")
 DRIVER = re.compile(r"driver (?P<name>\S.*?) v?(?P<version>\d\S*?)(, libmongocrypt (?P<libmongocrypt>\S+))?$")
@@ -38,23 +39,29 @@ class Failed(Exception):
     """The run is worth nothing, with the reason."""
 
 
+class Skipped(Exception):
+    """The application cannot be built or run here, with the reason."""
+
+
 # ---- processes ----
 
 def start(command, **options):
-    """A child that ends when this process does."""
+    """A child that ends when this process does, in a group with its own children."""
     def tie():
         ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
-    return subprocess.Popen([str(word) for word in command], preexec_fn=tie, stdin=subprocess.DEVNULL, **options)
+    words = [str(word) for word in command]
+    return subprocess.Popen(words, preexec_fn=tie, start_new_session=True, stdin=subprocess.DEVNULL, **options)
 
 
 def stop(process):
+    """The child and its children, unless it has ended."""
     if process.poll() is None:
-        process.terminate()
+        os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
 
@@ -141,7 +148,7 @@ class Spawn:
     def check(self):
         if not self.log.exists():
             raise Failed("the driver has started no daemon")
-        if not within(IDLE_SECONDS + 20, lambda: not self.pidfile.exists()):
+        if not within(IDLE_SECONDS + PATIENCE, lambda: not self.pidfile.exists()):
             raise Failed("the daemon that the driver started has not left although nobody uses it")
 
     def close(self):
@@ -171,7 +178,7 @@ class Results:
     def __init__(self):
         self.driver = {}
         self.scenarios = {}
-        self.skipped = None
+        self.skipped = None  # or the reason
 
     def take(self, line):
         """Raises Failed for a line that the contract does not know."""
@@ -190,6 +197,8 @@ class Results:
             self.scenarios[outcome["scenario"]] = {"result": outcome["result"], "reason": outcome["reason"]}
 
     def check(self, status):
+        if status == SKIPPED and self.skipped:
+            raise Skipped(self.skipped)
         failed = [name for name, outcome in self.scenarios.items() if outcome["result"] == "not ok"]
         missing = [name for name in SCENARIOS if name not in self.scenarios]
         if failed:
@@ -203,7 +212,7 @@ class Results:
 
 
 def run_application(command, environment):
-    """Its exit status and results; its lines are shown as they come."""
+    """Its results; its lines are shown as they come."""
     results = Results()
     process = start(command, env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True, errors="replace")
     try:
@@ -211,9 +220,11 @@ def run_application(command, environment):
             print(line, end="", flush=True)
             if line.strip():
                 results.take(line.rstrip("\n"))
-        return process.wait(), results
+        results.check(process.wait())
+        return results
     finally:
         stop(process)
+        process.stdout.close()
 
 
 # ---- one run ----
@@ -226,14 +237,13 @@ def run(build, way, server, command, folder):
         try:
             environment = {"OC_WAY": way, "OC_SERVER": server, "OC_SERVER_URI": "mongodb://127.0.0.1:%d/" % port,
                            "OC_DATABASE": "oc_" + uuid.uuid4().hex[:12]}
-            status, results = run_application(command, {**environment, **shell.environment})
-            if status != SKIPPED:
-                shell.check()
+            results = run_application(command, {**environment, **shell.environment})
+            shell.check()
         finally:
             shell.close()
         if server_process.poll() is not None:
             raise Failed("the server ended with status %d" % server_process.returncode)
-        return status, results
+        return results
     finally:
         stop(server_process)
 
@@ -250,12 +260,9 @@ def main(build, language, way, server, *command):
     file.unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix="oc-drivers-") as folder:
         try:
-            status, results = run(build, way, server, command, pathlib.Path(folder))
-            if status == SKIPPED:
-                if not results.skipped:
-                    raise Failed("the application ended with status 77 without a line SKIPPED: reason")
-                return SKIPPED
-            results.check(status)
+            results = run(build, way, server, command, pathlib.Path(folder))
+        except Skipped:  # the application has said so
+            return SKIPPED
         except ferretdb.Unavailable as reason:
             print("SKIPPED: %s" % reason)
             return SKIPPED

@@ -214,18 +214,26 @@ static bool check_fields(const struct command *row, const oc_request *request) {
     return (row->flags & HANDSHAKE) || oc_value_only(request->command, names, row->name, request->fault);
 }
 
-bool oc_command_check_encryption(const bson_t *carrier, const char *db, const char *collection, oc_fault *fault) {
+/* {type: 1, schema: {"db.collection": {…}}} */
+static bool informs_about(const bson_t *carrier, const char *db, const char *collection, oc_fault *fault) {
     bson_t information, schema;
+    bson_iter_t at;
     char *ns = bson_strdup_printf("%s.%s", db, collection);
-    const oc_collection *known = oc_collection_find(db, collection);
-    bool good =
-        !bson_has_field(carrier, "encryptionInformation") ||
-        (oc_value_document(carrier, "encryptionInformation", &information, fault) &&
-         oc_value_int(&information, "type", 0) == 1 && oc_value_document(&information, "schema", &schema, fault) &&
-         bson_has_field(&schema, ns) && known && bson_has_field(known->options, "encryptedFields"));
+    bool informs = oc_value_document(carrier, "encryptionInformation", &information, fault) &&
+                   oc_value_int(&information, "type", 0) == 1 &&
+                   oc_value_document(&information, "schema", &schema, fault) && bson_iter_init_find(&at, &schema, ns);
     bson_free(ns);
-    return good || oc_fault_set(fault, OC_FAULT_BAD_VALUE,
-                                "encryptionInformation is for collections that were created with encryptedFields");
+    return informs;
+}
+
+bool oc_command_check_encryption(const bson_t *carrier, const char *db, const char *collection, oc_fault *fault) {
+    const oc_collection *known = oc_collection_find(db, collection);
+    if (!bson_has_field(carrier, "encryptionInformation") ||
+        (known && bson_has_field(known->options, "encryptedFields") && informs_about(carrier, db, collection, fault))) {
+        return true;
+    }
+    return oc_fault_set(fault, OC_FAULT_BAD_VALUE,
+                        "encryptionInformation is for collections that were created with encryptedFields");
 }
 
 static const char *string_field(const bson_t *command, const char *name) {

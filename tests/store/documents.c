@@ -173,8 +173,8 @@ static bool encrypted(const oc_collection *collection, const bson_t *document, o
         if (bson_iter_recurse(&field, &path) && bson_iter_find(&path, "path") && bson_iter_init(&start, document) &&
             bson_iter_find_descendant(&start, bson_iter_utf8(&path, NULL), &value) &&
             (!oc_payload_is(&value) || oc_payload_is_find(&value))) {
-            return oc_fault_set(fault, OC_FAULT_DOCUMENT_VALIDATION,
-                                "Document failed validation: '%s' is not encrypted", bson_iter_utf8(&path, NULL));
+            return oc_fault_set(fault, OC_FAULT_DOCUMENT_VALIDATION, "Document failed validation: %s is not encrypted",
+                                bson_iter_utf8(&path, NULL));
         }
     }
     return true;

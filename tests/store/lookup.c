@@ -31,7 +31,10 @@ static bool parse(const char *db, const bson_t *spec, join *out, oc_fault *fault
 }
 
 static bool collect(const bson_iter_t *value, void *values) {
-    bson_append_iter(values, "", -1, value); /* $in does not look at the keys */
+    char buffer[16];
+    const char *key;
+    bson_uint32_to_string(bson_count_keys(values), &key, buffer, sizeof buffer);
+    bson_append_iter(values, key, -1, value);
     return false;
 }
 
@@ -42,7 +45,7 @@ static void make_filter(const join *j, const bson_t *document, bson_t *out) {
     if (j->local) {
         oc_value_visit(document, j->local, collect, &values);
         if (bson_empty(&values)) {
-            BSON_APPEND_NULL(&values, "");
+            BSON_APPEND_NULL(&values, "0");
         }
         BSON_APPEND_DOCUMENT_BEGIN(out, j->foreign, &operators);
         BSON_APPEND_ARRAY(&operators, "$in", &values);

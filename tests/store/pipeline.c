@@ -38,21 +38,44 @@ typedef struct projecting {
     bool whole;
 } projecting;
 
+static void project(const projecting *p, bson_iter_t *from, const char *prefix, bson_t *to);
+
+/* What is kept inside of a document, or of each document of an array; what else an array has is dropped. */
+static void project_inside(const projecting *p, const bson_iter_t *at, const char *prefix, bson_t *to, uint32_t index) {
+    bson_iter_t inner;
+    bson_t child;
+    char buffer[16];
+    const char *key = bson_iter_key(at);
+    if (index != UINT32_MAX) {
+        bson_uint32_to_string(index, &key, buffer, sizeof buffer);
+    }
+    bson_iter_recurse(at, &inner);
+    if (BSON_ITER_HOLDS_DOCUMENT(at)) {
+        bson_append_document_begin(to, key, -1, &child);
+        project(p, &inner, prefix, &child);
+        bson_append_document_end(to, &child);
+        return;
+    }
+    bson_append_array_begin(to, key, -1, &child);
+    for (uint32_t kept = 0; bson_iter_next(&inner);) {
+        if (BSON_ITER_HOLDS_DOCUMENT(&inner) || BSON_ITER_HOLDS_ARRAY(&inner)) {
+            project_inside(p, &inner, prefix, &child, kept++);
+        }
+    }
+    bson_append_array_end(to, &child);
+}
+
 /* Copies what is kept of the fields that `from` is about to read. `prefix` is the path that leads to them, with its
  * dot. */
 static void project(const projecting *p, bson_iter_t *from, const char *prefix, bson_t *to) {
     while (bson_iter_next(from)) {
         char *path = bson_strdup_printf("%s%s", prefix, bson_iter_key(from));
         fate verdict = field_fate(p->projection, p->whole, path);
-        bson_iter_t inner;
         if (verdict == KEEP) {
             bson_append_iter(to, NULL, 0, from);
-        } else if (verdict == LOOK_INSIDE && BSON_ITER_HOLDS_DOCUMENT(from) && bson_iter_recurse(from, &inner)) {
-            bson_t child;
+        } else if (verdict == LOOK_INSIDE && (BSON_ITER_HOLDS_DOCUMENT(from) || BSON_ITER_HOLDS_ARRAY(from))) {
             char *deeper = bson_strdup_printf("%s.", path);
-            bson_append_document_begin(to, bson_iter_key(from), -1, &child);
-            project(p, &inner, deeper, &child);
-            bson_append_document_end(to, &child);
+            project_inside(p, from, deeper, to, UINT32_MAX);
             bson_free(deeper);
         }
         bson_free(path);

@@ -119,6 +119,10 @@ static void updates(void **state) {
          "{'n': 1, 'nModified': 0, 'upserted': [{'index': 0, '_id': 3}]}"},
         {"{'find': 'c', 'filter': {'w': 2}}", FOUND("{'_id': 3, 'w': 2, 'v': 1}")},
         {"{'update': 'c', 'updates': [{'q': {'_id': 1}, 'u': {'$set': {'_id': 9}}}]}", "{'n': 0}"},
+        {"{'update': 'c', 'updates': [{'q': {'_id': 2}, 'u': {'$addToSet': {'s': 1}}},"
+         " {'q': {'_id': 2}, 'u': {'$addToSet': {'s': 2}}}, {'q': {'_id': 2}, 'u': {'$addToSet': {'s': 1}}}]}",
+         "{'n': 3, 'nModified': 2}"},
+        {"{'find': 'c', 'filter': {'_id': 2}}", FOUND("{'_id': 2, 'w': 1, 's': [1, 2]}")},
         {"{'delete': 'c', 'deletes': [{'q': {'w': 1}, 'limit': 1}]}", "{'n': 1}"},
         {"{'delete': 'c', 'deletes': [{'q': {}, 'limit': 0}]}", "{'n': 2}"}, ALL(""));
 }
@@ -194,6 +198,94 @@ static void takes_bulk_writes(void **state) {
     mongoc_collection_destroy(collection);
 }
 
+/* A token `l` is all that the store looks for in a payload. */
+#define STORED_A    "{'$binary': {'base64': 'Cw4AAAAFbAABAAAAAGEA', 'subType': '06'}}"
+#define STORED_B    "{'$binary': {'base64': 'Cx4AAAADZwAWAAAAAzAADgAAAAVsAAEAAAAAYgAAAA==', 'subType': '06'}}"
+#define FIND_A      "{'$binary': {'base64': 'DA4AAAAFbAABAAAAAGEA', 'subType': '06'}}"
+#define RANGE_B     "{'$binary': {'base64': 'DRwAAAADcGF5bG9hZAAOAAAABWwAAQAAAABiAAA=', 'subType': '06'}}"
+#define RANGE_END   "{'$binary': {'base64': 'DRQAAAAQcGF5bG9hZElkAAAAAAAA', 'subType': '06'}}"
+#define PLACEHOLDER "{'$binary': {'base64': 'AAUAAAAA', 'subType': '06'}}"
+#define INFORMATION "'encryptionInformation': {'type': 1, 'schema': {'test.c': {}}}"
+
+static void keeps_and_finds_payloads(void **state) {
+    (void)state;
+    RUN({"{'create': 'c', 'encryptedFields': {'fields': [{'path': 'e'}]}}", "{'ok': 1.0}"},
+        {"{'listCollections': 1, 'filter': {'name': 'c'}}",
+         "{'cursor': {'firstBatch': [{'name': 'c', 'type': 'collection',"
+         " 'options': {'encryptedFields': {'fields': [{'path': 'e'}]}}}],"
+         " 'id': {'$numberLong': '0'}, 'ns': 'test.$cmd.listCollections'}}"},
+        {"{'insert': 'c', 'documents': [{'_id': 1, 'e': " STORED_A "}, {'_id': 2, 'e': " STORED_B "}], " INFORMATION
+         "}",
+         "{'n': 2}"},
+        {"{'find': 'c', 'filter': {'e': {'$eq': " FIND_A "}}, 'projection': {'_id': 1}, " INFORMATION "}",
+         FOUND("{'_id': 1}")},
+        {"{'find': 'c', 'filter': {'e': {'$ne': " FIND_A "}}, 'projection': {'_id': 1}, " INFORMATION "}",
+         FOUND("{'_id': 2}")},
+        {"{'find': 'c', 'filter': {'$and': [{'e': {'$gte': " RANGE_B "}}, {'e': {'$lt': " RANGE_END
+         "}}]}, 'projection': {'_id': 1}, " INFORMATION "}",
+         FOUND("{'_id': 2}")},
+        {"{'find': 'c', 'filter': {'$expr': {'$encStrStartsWith': {'input': '$e', 'prefix': " FIND_A
+         "}}}, 'projection': {'_id': 1}, " INFORMATION "}",
+         FOUND("{'_id': 1}")},
+        {"{'update': 'c', 'updates': [{'q': {'e': {'$eq': " FIND_A "}, '_id': 9}, 'u': {'$set': {'a': 1}}, 'upsert': "
+         "true}], " INFORMATION "}",
+         "{'n': 1}"},
+        {"{'find': 'c', 'filter': {'_id': 9}}", FOUND("{'_id': 9, 'a': 1}")});
+}
+
+static void refuses_encryption_that_went_wrong(void **state) {
+    (void)state;
+    RUN({"{'create': 'c', 'encryptedFields': {'fields': [{'path': 'e'}]}}", "{'ok': 1.0}"},
+        {"{'insert': 'c', 'documents': [{'_id': 1, 'e': 'plain'}]}",
+         "{'writeErrors': [{'index': 0, 'code': 121, 'errmsg': 'Document failed validation: e is not encrypted'}]}"},
+        {"{'insert': 'c', 'documents': [{'_id': 1, 'e': " FIND_A "}], " INFORMATION "}", "{'n': 0}"},
+        {"{'insert': 'd', 'documents': [{'_id': 1}], " INFORMATION "}", "{'ok': 0.0, 'code': 2}"},
+        {"{'insert': 'd', 'documents': [{'e': {'f': [" PLACEHOLDER "]}}]}", "{'ok': 0.0, 'code': 2}"});
+}
+
+static void looks_up(void **state) {
+    (void)state;
+    RUN(INSERT("{'_id': 1, 'k': ['a', 'b']}, {'_id': 2}"),
+        {"{'insert': 'd', 'documents': [{'_id': 1, 'n': 'b', 'x': 1}, {'_id': 2, 'n': 'c', 'x': 1}, {'_id': 3}]}",
+         "{'n': 3}"},
+        {"{'aggregate': 'c', 'cursor': {}, 'pipeline': [{'$lookup': {'from': 'd', 'localField': 'k', 'foreignField': "
+         "'n',"
+         " 'as': 'r'}}, {'$project': {'r._id': 1}}]}",
+         FOUND("{'_id': 1, 'r': [{'_id': 1}]}, {'_id': 2, 'r': [{'_id': 3}]}")},
+        {"{'aggregate': 'c', 'cursor': {}, 'pipeline': [{'$match': {'_id': 2}}, {'$lookup': {'from': 'd', 'as': 'r',"
+         " 'pipeline': [{'$match': {'x': 1}}, {'$limit': 1}]}}]}",
+         FOUND("{'_id': 2, 'r': [{'_id': 1, 'n': 'b', 'x': 1}]}")},
+        {"{'aggregate': 'c', 'cursor': {}, 'pipeline': [{'$lookup': {'from': 'd', 'localField': 'k', 'as': 'r'}}]}",
+         "{'ok': 0.0, 'code': 2}"});
+}
+
+#define NO_ERROR "'ok': 1.0, 'idx': "
+
+static void writes_to_several_collections(void **state) {
+    (void)state;
+    const exchange e = {
+        "{'bulkWrite': 1, 'nsInfo': [{'ns': 'test.c'}, {'ns': 'test.d'}], 'ordered': false, 'ops': ["
+        "{'insert': 0, 'document': {'_id': 1}}, {'insert': 1, 'document': {'_id': 1, 'a': 1}},"
+        "{'insert': 0, 'document': {'_id': 1}}, {'update': 1, 'filter': {'a': 1}, 'updateMods': {'$set': {'a': 2}}},"
+        "{'update': 1, 'filter': {'_id': 7}, 'updateMods': {'$set': {'a': 3}}, 'upsert': true},"
+        "{'delete': 1, 'filter': {'a': {'$exists': true}}, 'multi': true}]}",
+        "{'nErrors': 1, 'nInserted': 2, 'nMatched': 1, 'nModified': 1, 'nUpserted': 1, 'nDeleted': 2,"
+        " 'cursor': {'firstBatch': ["
+        "{" NO_ERROR "0, 'n': 1}, {" NO_ERROR "1, 'n': 1},"
+        "{'ok': 0.0, 'idx': 2, 'n': 0, 'code': 11000, 'errmsg': 'E11000 duplicate key error collection: test.c index: "
+        "_id_'},"
+        "{" NO_ERROR "3, 'n': 1, 'nModified': 1}, {" NO_ERROR "4, 'n': 1, 'nModified': 0, 'upserted': {'_id': 7}},"
+        "{" NO_ERROR "5, 'n': 2}], 'id': {'$numberLong': '0'}, 'ns': 'admin.$cmd.bulkWrite'}}"};
+    bson_t reply, *command = oc_json("%s", e.command);
+    mongoc_client_command_simple(client, "admin", command, NULL, &reply, NULL);
+    assert_holds(&e, &reply);
+    bson_destroy(&reply);
+    bson_destroy(command);
+    RUN(ALL("{'_id': 1}"),
+        {"{'bulkWrite': 1, 'nsInfo': [{'ns': 'test.c'}], 'ops': [{'delete': 1, 'filter': {}}]}", "{'nErrors': 1}"},
+        {"{'bulkWrite': 1, 'nsInfo': [], 'ops': [{'truncate': 1}]}", "{'ok': 0.0, 'code': 2}"});
+}
+
 static int drop_everything(void **state) {
     (void)state;
     bson_t *command = oc_json("{'dropDatabase': 1}");
@@ -232,6 +324,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(keeps_ids_and_key_names_unique, drop_everything),
         cmocka_unit_test_teardown(lists_collections_with_their_validators, drop_everything),
         cmocka_unit_test_teardown(takes_bulk_writes, drop_everything),
+        cmocka_unit_test_teardown(keeps_and_finds_payloads, drop_everything),
+        cmocka_unit_test_teardown(refuses_encryption_that_went_wrong, drop_everything),
+        cmocka_unit_test_teardown(looks_up, drop_everything),
+        cmocka_unit_test_teardown(writes_to_several_collections, drop_everything),
     };
     if (argc != 2) {
         print_error("usage: test_store PATH-OF-oc_store\n");

@@ -1,5 +1,6 @@
 #include "update.h"
 
+#include "payload.h"
 #include "value.h"
 
 #include <string.h>
@@ -97,11 +98,40 @@ static bool unset(bson_t *document, bson_iter_t *field, bool inserting, oc_fault
     return change_document(document, &(change){bson_iter_key(field), NULL, fault});
 }
 
+/* One value, to an array of the document or a new one. */
+static bool add_to_set(bson_t *document, bson_iter_t *field, bool inserting, oc_fault *fault) {
+    bson_t array = BSON_INITIALIZER, holder = BSON_INITIALIZER;
+    bson_iter_t at, found, element;
+    bool there = bson_iter_init(&at, document) && bson_iter_find_descendant(&at, bson_iter_key(field), &found);
+    bool known = false;
+    uint32_t count = 0;
+    if (there && !(BSON_ITER_HOLDS_ARRAY(&found) && bson_iter_recurse(&found, &element))) {
+        return oc_fault_set(fault, OC_FAULT_BAD_VALUE, "cannot apply $addToSet to '%s', which is no array",
+                            bson_iter_key(field));
+    }
+    for (; there && bson_iter_next(&element); count++) {
+        known |= oc_value_equal(&element, field);
+        bson_append_iter(&array, NULL, 0, &element);
+    }
+    if (!known) {
+        char buffer[16];
+        const char *key;
+        bson_uint32_to_string(count, &key, buffer, sizeof buffer);
+        bson_append_iter(&array, key, -1, field);
+    }
+    bson_append_array(&holder, bson_iter_key(field), -1, &array);
+    bson_iter_init(&at, &holder);
+    bool done = bson_iter_next(&at) && set(document, &at, inserting, fault);
+    bson_destroy(&array);
+    bson_destroy(&holder);
+    return done;
+}
+
 static operator find_operator(const char *name) {
     static const struct {
         const char *name;
         operator apply;
-    } operators[] = {{"$set", set}, {"$setOnInsert", set_on_insert}, {"$unset", unset}};
+    } operators[] = {{"$addToSet", add_to_set}, {"$set", set}, {"$setOnInsert", set_on_insert}, {"$unset", unset}};
     for (size_t i = 0; i < sizeof operators / sizeof *operators; i++) {
         if (strcmp(operators[i].name, name) == 0) {
             return operators[i].apply;
@@ -188,10 +218,11 @@ static bool equality(bson_iter_t *at) {
 }
 
 static bool seed(const bson_t *filter, bson_t *out, oc_fault *fault) {
-    bson_iter_t at, element;
+    bson_iter_t at, element, value;
     bson_t below;
     bson_iter_init(&at, filter);
     while (bson_iter_next(&at)) {
+        value = at;
         const char *path = bson_iter_key(&at);
         if (strcmp(path, "$and") == 0 && bson_iter_recurse(&at, &element)) {
             while (bson_iter_next(&element)) {
@@ -199,8 +230,8 @@ static bool seed(const bson_t *filter, bson_t *out, oc_fault *fault) {
                     return false;
                 }
             }
-        } else if (path[0] != '$' && equality(&at)) {
-            if (!change_document(out, &(change){path, bson_iter_value(&at), fault})) {
+        } else if (path[0] != '$' && equality(&value) && !oc_payload_is_find(&value)) {
+            if (!change_document(out, &(change){path, bson_iter_value(&value), fault})) {
                 return false;
             }
         }

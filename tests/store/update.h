@@ -1,7 +1,7 @@
 #ifndef OC_STORE_UPDATE_H
 #define OC_STORE_UPDATE_H
 
-/* Updates: $set, $setOnInsert, $unset and replacement. */
+/* Updates: $addToSet, $set, $setOnInsert, $unset and replacement. */
 
 #include "fault.h"
 
@@ -18,7 +18,8 @@ bool oc_update_parse(const bson_iter_t *value, oc_update *out, oc_fault *fault);
 /* Makes `*out`, which the caller destroys, from `document`. On failure there is nothing to destroy. */
 bool oc_update_apply(const oc_update *update, const bson_t *document, bool inserting, bson_t *out, oc_fault *fault);
 
-/* Makes `*out`, which the caller destroys, the document that an upsert starts from: the equalities of the filter. */
+/* Makes `*out`, which the caller destroys, the document that an upsert starts from: the equalities of the filter, but
+ * for those of Queryable Encryption. */
 bool oc_update_seed(const bson_t *filter, bson_t *out, oc_fault *fault);
 
 #endif
