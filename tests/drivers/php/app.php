@@ -28,16 +28,16 @@ class Skip extends Exception
 
 function extraOptions(): array
 {
-    $daemonUri = getenv('OC_DAEMON_URI'); // mongodb://localhost:27020/ unless given
+    $daemonUri = getenv('OC_DAEMON_URI');
     $spawnArgs = explode(' ', getenv('OC_SPAWN_ARGS'));
-    $library = getenv('OC_LIBRARY'); // /usr/lib/opencryptd/mongo_crypt_v1.so
+    $library = getenv('OC_LIBRARY');
     $way = getenv('OC_WAY');
 
     if ($way === 'daemon') {
         // [options daemon]
         $extraOptions = [
             'mongocryptdBypassSpawn' => true,
-            'mongocryptdURI' => $daemonUri,
+            'mongocryptdURI' => $daemonUri, // left out: mongodb://localhost:27020
         ];
         // [end]
     } elseif ($way === 'spawn') {

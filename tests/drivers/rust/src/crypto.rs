@@ -61,12 +61,7 @@ unsafe fn give(result: Option<&[u8]>, out: *mut Binary, status: *mut Status) -> 
 
 type Cipher = fn(&[u8], &[u8], &[u8]) -> Option<Vec<u8>>;
 
-unsafe fn apply(
-    cipher: Cipher,
-    [key, iv, input, out]: [*mut Binary; 4],
-    written: *mut u32,
-    status: *mut Status,
-) -> bool {
+unsafe fn apply(cipher: Cipher, [key, iv, input, out]: [*mut Binary; 4], written: *mut u32, status: *mut Status) -> bool {
     unsafe {
         let result = cipher(read(key), read(iv), read(input));
         *written = result.as_ref().map_or(0, |bytes| bytes.len() as u32);

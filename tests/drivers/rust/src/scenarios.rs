@@ -4,11 +4,11 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use mongodb::Namespace;
+use mongodb::Client;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
 use mongodb::client_encryption::LocalMasterKey;
-use mongodb::options::{DeleteOneModel, InsertOneModel, ReturnDocument, UpdateManyModel, WriteModel};
+use mongodb::options::{ClientOptions, DeleteOneModel, InsertOneModel, ReturnDocument, UpdateManyModel, WriteModel};
 
 use crate::world::*;
 
@@ -39,7 +39,10 @@ pub async fn deterministic(world: &World) -> Outcome {
         doc! { "insurance": { "$eq": "M-20831" } },
         doc! { "insurance": { "$in": ["M-0", "M-20831"] } },
     ] {
-        equal(vec!["Catherine Duleep Singh".to_string(), "Sophia Duleep Singh".to_string()], people.names(filter.clone()).await?)?;
+        equal(
+            vec!["Catherine Duleep Singh".to_string(), "Sophia Duleep Singh".to_string()],
+            people.names(filter.clone()).await?,
+        )?;
         check(people.stored.find_one(filter).await?.is_none(), "plaintext finds ciphertext")?;
     }
     equal(vec!["Emmeline Pankhurst".to_string()], people.names(doc! { "insurance": { "$ne": "M-20831" } }).await?)
@@ -127,7 +130,15 @@ pub async fn count(world: &World) -> Outcome {
     let people = world.people("count").await?;
     people.read.insert_many([sophia(), twin(), other()]).await?;
     equal(3, people.read.estimated_document_count().await?)?;
-    equal(2, people.read.count_documents(doc! { "insurance": "M-20831" }).await?)
+    let of_sophia = doc! { "insurance": "M-20831" };
+    let database = people.read.client().database(&world.database);
+    let reply = database.run_command(doc! { "count": "count", "query": of_sophia.clone() }).await?;
+    equal(2, reply.get_i32("n")?)?;
+    if world.on_store {
+        // This is an aggregation whose constants the analysis writes as {$const: 1}, which FerretDB does not know.
+        equal(2, people.read.count_documents(of_sophia).await?)?;
+    }
+    Ok(())
 }
 
 pub async fn distinct(world: &World) -> Outcome {
@@ -147,7 +158,7 @@ pub async fn aggregate(world: &World) -> Outcome {
     let both = all(people.read.aggregate([of_sophia.clone()]).await?).await?;
     equal(vec![sophia(), twin()], both)?;
     let count = all(people.read.aggregate([of_sophia.clone(), doc! { "$count": "n" }]).await?).await?;
-    equal(vec![doc! { "n": 2 }], count)?;
+    equal(vec!["2".to_string()], count.iter().filter_map(|found| found.get("n")).map(Bson::to_string).collect())?;
     let group = doc! { "$group": { "_id": "$insurance" } };
     let mut groups = people.read.aggregate([of_sophia, group]).await?;
     check(groups.advance().await?, "no group")?;
@@ -155,25 +166,27 @@ pub async fn aggregate(world: &World) -> Outcome {
     check_refused(people.read.aggregate([doc! { "$group": { "_id": "$ssn" } }]).await, &["Cannot group on field"])
 }
 
-/// People and their visits, joined by an encrypted field; both hold others.
+/// People and their visits, which are encrypted as well, each with the schema of its collection.
 pub async fn lookup(world: &World) -> Outcome {
     if !world.on_store {
         return skip("FerretDB has no $lookup");
     }
-    let schemas = vec![("lookup", world.schema()), ("visits", world.schema())];
-    let client = world.encrypting_client(schemas, vec![]).await?;
+    let client = world.encrypting_client(vec![("lookup", world.schema()), ("visits", world.schema())], vec![]).await?;
     let people = world.collection("lookup", client.clone());
     let visits = world.collection("visits", client);
     people.read.insert_one(sophia()).await?;
-    visits.read.insert_many([doc! { "insurance": "M-20831", "note": "measles" }, doc! { "insurance": "M-11111" }]).await?;
-    visits.expect(vec![doc! { "insurance": "M-20831", "note": "measles" }, doc! { "insurance": "M-11111" }]).await?;
-    let join = doc! { "$lookup": { "from": "visits", "localField": "insurance", "foreignField": "insurance", "as": "visits" } };
-    let found = all(people.read.aggregate([join]).await?).await?;
+    let visit = doc! { "patient": "Sophia Duleep Singh", "note": "measles" };
+    visits.read.insert_many([&visit, &doc! { "patient": "nobody", "note": "none" }]).await?;
+    visits.expect(vec![visit, doc! { "patient": "nobody", "note": "none" }]).await?;
+    let join =
+        |foreign, local| doc! { "$lookup": { "from": "visits", "localField": local, "foreignField": foreign, "as": "visits" } };
+    let found = all(people.read.aggregate([join("patient", "full_name")]).await?).await?;
     equal(1, found.len())?;
     equal("123-12-1234", found[0].get_str("ssn")?)?;
     let joined = found[0].get_array("visits")?;
     equal(1, joined.len())?;
-    equal(Some("measles"), joined[0].as_document().and_then(|visit| visit.get_str("note").ok()))
+    equal(Some("measles"), joined[0].as_document().and_then(|visit| visit.get_str("note").ok()))?;
+    check_refused(people.read.aggregate([join("note", "ssn")]).await, &["note", "$lookup"])
 }
 
 pub async fn queryable(world: &World) -> Outcome {
@@ -186,13 +199,17 @@ pub async fn queryable(world: &World) -> Outcome {
         { "path": "age", "bsonType": "int", "keyId": null, "queries": range },
         { "path": "note", "bsonType": "string", "keyId": null },
     ] };
-    let database = world.plain.database(&world.database);
+    // So long does the driver look for a replica set, which the store is not.
+    let mut options = ClientOptions::parse(variable("OC_SERVER_URI")).await?;
+    options.server_selection_timeout = Some(Duration::from_secs(1));
+    let database = Client::with_options(options)?.database(&world.database);
     let master_key = LocalMasterKey::builder().build().into();
     let helper = world.encryption.create_encrypted_collection(&database, "queryable", master_key);
     let (fields, created) = helper.encrypted_fields(fields).await;
     created?;
     let people = world.collection("queryable", world.encrypting_client(vec![], vec![("queryable", fields)]).await?);
-    let persons: Vec<_> = (0..5).map(|n| doc! { "_id": n, "ssn": format!("123-12-123{n}"), "age": 60 + n, "note": "measles" }).collect();
+    let persons: Vec<_> =
+        (0..5).map(|n| doc! { "_id": n, "ssn": format!("123-12-123{n}"), "age": 60 + n, "note": "measles" }).collect();
     people.read.insert_one(&persons[0]).await?;
     people.read.insert_many(&persons[1..]).await?;
     let stored = all(people.stored.find(doc! {}).await?).await?;
@@ -225,29 +242,19 @@ pub async fn client_bulk(world: &World) -> Outcome {
     if !world.on_store {
         return skip("FerretDB has no bulkWrite command");
     }
-    let schemas = vec![("client_bulk", world.schema()), ("client_bulk_2", world.schema())];
-    let client = world.encrypting_client(schemas, vec![]).await?;
-    let people = world.collection("client_bulk", client.clone());
-    let others = world.collection("client_bulk_2", client.clone());
-    let namespace = |name: &str| Namespace::new(&world.database, name);
-    let insert = |name, document| InsertOneModel::builder().namespace(namespace(name)).document(document).build().into();
+    let people = world.people("client_bulk").await?;
+    let namespace = people.read.namespace();
+    let insert = |document| InsertOneModel::builder().namespace(namespace.clone()).document(document).build().into();
     let update = UpdateManyModel::builder()
-        .namespace(namespace("client_bulk"))
+        .namespace(namespace.clone())
         .filter(doc! { "insurance": "M-20831" })
         .update(doc! { "$set": { "ssn": "987-98-9876" } })
         .build();
-    let delete = DeleteOneModel::builder().namespace(namespace("client_bulk")).filter(doc! { "full_name": "Catherine Duleep Singh" }).build();
-    let models: Vec<WriteModel> = vec![
-        insert("client_bulk", sophia()),
-        insert("client_bulk", twin()),
-        insert("client_bulk_2", other()),
-        update.into(),
-        delete.into(),
-    ];
-    let result = client.bulk_write(models).await?;
-    equal((3, 2, 1), (result.inserted_count, result.modified_count, result.deleted_count))?;
-    people.expect(vec![with(sophia(), "ssn", "987-98-9876")]).await?;
-    others.expect(vec![other()]).await
+    let delete = DeleteOneModel::builder().namespace(namespace.clone()).filter(doc! { "insurance": "M-11111" }).build();
+    let models: Vec<WriteModel> = vec![insert(sophia()), insert(other()), update.into(), delete.into()];
+    let result = people.read.client().bulk_write(models).await?;
+    equal((2, 1, 1), (result.inserted_count, result.modified_count, result.deleted_count))?;
+    people.expect(vec![with(sophia(), "ssn", "987-98-9876")]).await
 }
 
 /// A daemon that was ended, and one that was killed: the driver starts another.
@@ -259,10 +266,6 @@ pub async fn respawn(world: &World) -> Outcome {
     people.read.insert_one(sophia()).await?;
     for signal in ["-TERM", "-KILL"] {
         end_daemon(signal)?;
-        let start = std::time::Instant::now();
-        let mut tries = 0;
-        while let Err(e) = people.read.find_one(doc! {}).await { tries += 1; eprintln!("{tries} {e:?}"); if tries > 5 { break; } }
-        eprintln!("{signal} {tries} {:?}", start.elapsed());
         people.expect(vec![sophia()]).await?;
     }
     Ok(())

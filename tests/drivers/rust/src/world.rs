@@ -50,32 +50,6 @@ pub fn variable(name: &str) -> String {
     env::var(name).unwrap_or_default()
 }
 
-/// How the driver gets at the analysis.
-fn extra_options() -> Document {
-    let daemon_uri = variable("OC_DAEMON_URI"); // mongodb://localhost:27020 unless given
-    let spawn_args: Vec<_> = variable("OC_SPAWN_ARGS").split(' ').map(String::from).collect();
-    let library = variable("OC_LIBRARY"); // /usr/lib/opencryptd/mongo_crypt_v1.so
-
-    match variable("OC_WAY").as_str() {
-        "daemon" => {
-            // [options daemon]
-            doc! { "mongocryptdBypassSpawn": true, "mongocryptdURI": daemon_uri }
-            // [end]
-        }
-        "spawn" => {
-            // [options spawn]
-            doc! { "mongocryptdURI": daemon_uri, "mongocryptdSpawnArgs": spawn_args }
-            // [end]
-        }
-        _ => {
-            // [options library]
-            // The last has another name than in other drivers.
-            doc! { "cryptSharedLibPath": library, "cryptSharedRequired": true }
-            // [end]
-        }
-    }
-}
-
 pub struct World {
     pub plain: Client, // sees what is stored
     pub encryption: ClientEncryption,
@@ -88,16 +62,13 @@ pub struct World {
 
 impl World {
     pub async fn new() -> Result<Self> {
-        let mut o = ClientOptions::parse(variable("OC_SERVER_URI")).await?; o.command_event_handler = Some(EventHandler::callback(move |event: CommandEvent| eprintln!("P {:?} {}", std::time::SystemTime::now(), format!("{event:?}").chars().take(15000).collect::<String>()))); let plain = Client::with_options(o)?;
+        let plain = Client::with_uri_str(variable("OC_SERVER_URI")).await?;
         let mut bytes = vec![0; 96];
         getrandom::fill(&mut bytes)?;
         let master_key = Binary { subtype: BinarySubtype::Generic, bytes };
         let vault = key_vault();
         let encryption = ClientEncryption::new(plain.clone(), vault, kms_providers(&master_key))?;
-        let key = encryption
-            .create_data_key(LocalMasterKey::builder().build())
-            .key_alt_names(vec!["people".to_string()])
-            .await?;
+        let key = encryption.create_data_key(LocalMasterKey::builder().build()).key_alt_names(vec!["people".to_string()]).await?;
         Ok(Self {
             plain,
             encryption,
@@ -128,15 +99,42 @@ impl World {
         let mut options = ClientOptions::parse(variable("OC_SERVER_URI")).await?;
         let leaks = self.leaks.clone();
         options.command_event_handler = Some(EventHandler::callback(move |event| {
-            eprintln!("{:?} {}", std::time::SystemTime::now(), format!("{event:?}").chars().take(15000).collect::<String>());
             if let CommandEvent::Started(started) = event {
                 leaks.fetch_add(holds_secret(&started.command) as usize, Relaxed);
             }
         }));
         let builder = Client::encrypted_builder(options, key_vault(), kms_providers(&self.master_key))?
             .schema_map(schemas.into_iter().map(in_database))
-            .encrypted_fields_map(encrypted_fields.into_iter().map(in_database))
-            .extra_options(extra_options());
+            .encrypted_fields_map(encrypted_fields.into_iter().map(in_database));
+        let daemon_uri = variable("OC_DAEMON_URI");
+        let spawn_args: Vec<_> = variable("OC_SPAWN_ARGS").split(' ').map(String::from).collect();
+        let library = variable("OC_LIBRARY");
+        let builder = match variable("OC_WAY").as_str() {
+            "daemon" => {
+                // [options daemon]
+                builder.extra_options(doc! {
+                    "mongocryptdBypassSpawn": true,
+                    "mongocryptdURI": daemon_uri, // left out: mongodb://localhost:27020
+                })
+                // [end]
+            }
+            "spawn" => {
+                // [options spawn]
+                builder.extra_options(doc! {
+                    "mongocryptdURI": daemon_uri, // both left out: port 27020, and it leaves after a minute without use
+                    "mongocryptdSpawnArgs": spawn_args,
+                })
+                // [end]
+            }
+            _ => {
+                // [options library]
+                builder.extra_options(doc! {
+                    "cryptSharedLibPath": library,
+                    "cryptSharedRequired": true, // other drivers say cryptSharedLibRequired
+                })
+                // [end]
+            }
+        };
         Ok(builder.build().await?)
     }
 
@@ -149,7 +147,6 @@ impl World {
         People {
             read: client.database(&self.database).collection(name),
             stored: self.plain.database(&self.database).collection(name),
-
         }
     }
 
