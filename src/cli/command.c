@@ -51,7 +51,7 @@ static const char *const added[] = {
     "$oplogQueryData", "$queryOptions", "$replData", "$tenant", "$traceCtx", "allowImplicitCollectionCreation",
     "databaseVersion", "shardVersion", "coordinator", "mayBypassWriteBlocking", "expectPrefix",
     "requestGossipRoutingCache", "clientOperationKey", "help", "rawData", "serialization_context", "versionContext",
-    "tracking_info", "tracking_id",
+    "fromRouter", "runtimeConstants", "legacyRuntimeConstants", "tracking_info", "tracking_id",
     /* automatic encryption */
     "jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas", "encryptionInformation"};
 

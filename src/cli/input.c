@@ -67,9 +67,12 @@ static oc_item bad(uint64_t line, const char *reason) {
 
 /* The high bytes of a document's length are 0 up to 16 MB; text has no NULs. */
 static format detect(oc_input *in) {
+    static const char mark[] = "\xEF\xBB\xBF"; /* of UTF-8, as some editors put it */
     while (in->end - in->at < BSON_HEAD && fill(in)) {
     }
     const char *head = in->chunk + in->at;
+    if (in->end - in->at >= strlen(mark) && memcmp(head, mark, strlen(mark)) == 0)
+        in->at += strlen(mark);
     return in->end - in->at >= BSON_HEAD && head[2 + 1] == 0 ? BSON : JSON;
 }
 

@@ -27,6 +27,7 @@ static bool take_schema(oc_options *o, const char *value) {
 
 static bool take_ns(oc_options *o, const char *value) {
     o->ns = value;
+    o->ns_count++;
     return true;
 }
 
@@ -143,10 +144,14 @@ static char **parse_option(oc_options *o, oc_verb_bit verb, char **argv) {
 }
 
 /* One --ns is for all schemas; several are each for those that follow. */
-static void spread_ns(oc_options *o) {
-    for (size_t i = 0; i < o->schema_count; i++)
+static bool spread_ns(oc_options *o) {
+    for (size_t i = 0; i < o->schema_count; i++) {
+        if (!o->schemas[i].ns && o->ns_count > 1)
+            return fail(o, "of several --ns, each stands before its --schema");
         if (!o->schemas[i].ns)
             o->schemas[i].ns = o->ns;
+    }
+    return true;
 }
 
 bool oc_options_parse(oc_options *o, oc_verb_bit verb, char **argv) {
@@ -169,10 +174,7 @@ bool oc_options_parse(oc_options *o, oc_verb_bit verb, char **argv) {
             argv = parse_option(o, verb, argv);
         }
     }
-    if (!argv)
-        return false;
-    spread_ns(o);
-    return true;
+    return argv && spread_ns(o);
 }
 
 void oc_options_help(FILE *to, oc_verb_bit verb) {

@@ -19,6 +19,7 @@ typedef struct oc_options {
     const char **files; /* what is no option */
     size_t file_count;
     const char *ns, *db, *uri, *format;
+    size_t ns_count;
     oc_input_kind input;
     size_t max_shapes;
     bool profile, canonical, help;

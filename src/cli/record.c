@@ -40,33 +40,16 @@ static bool has_string(const bson_t *doc, const char *name, const char *value) {
 
 /* ---- what is wrong with a command ---- */
 
-/* With redactClientLogData, a server's log has ### for each value. */
-static bool is_redacted(bson_iter_t *it, int depth) {
-    bson_iter_t child;
-    while (bson_iter_next(it)) {
-        if (BSON_ITER_HOLDS_UTF8(it) && strcmp(bson_iter_utf8(it, NULL), "###") == 0)
-            return true;
-        if (depth && (BSON_ITER_HOLDS_DOCUMENT(it) || BSON_ITER_HOLDS_ARRAY(it)) && bson_iter_recurse(it, &child) &&
-            is_redacted(&child, depth - 1))
-            return true;
-    }
-    return false;
-}
-
 static bool lacks(const bson_t *command, const char *name, const char *member) {
     bson_iter_t it;
     return strcmp(oc_command_name(command), name) == 0 && !(find(command, member, &it) && BSON_ITER_HOLDS_ARRAY(&it));
 }
 
 static const char *fault_of(const bson_t *command) {
-    bson_iter_t it;
-    enum { DEEPEST = 100 };
     if (!oc_command_name(command))
         return "the command is empty";
     if (bson_has_field(command, "$truncated"))
         return "the command was truncated";
-    if (bson_iter_init(&it, command) && is_redacted(&it, DEEPEST))
-        return "the command's values were redacted";
     if (bson_has_field(command, "explain"))
         return NULL;
     if (lacks(command, "insert", "documents"))
@@ -161,6 +144,27 @@ static void set_operation(oc_record *r, const bson_t *doc, const char *type) {
 
 /* Each looks whether a document is of its kind, and if it is, reads it. */
 
+/* With redactClientLogData, a server's log has ### for each value. */
+static bool has_hashes(bson_iter_t *it, int depth) {
+    bson_iter_t child;
+    while (bson_iter_next(it)) {
+        if (BSON_ITER_HOLDS_UTF8(it) && strcmp(bson_iter_utf8(it, NULL), "###") == 0)
+            return true;
+        if (depth && (BSON_ITER_HOLDS_DOCUMENT(it) || BSON_ITER_HOLDS_ARRAY(it)) && bson_iter_recurse(it, &child) &&
+            has_hashes(&child, depth - 1))
+            return true;
+    }
+    return false;
+}
+
+static bool is_redacted(const bson_t *attr) {
+    enum { DEEPEST = 100 };
+    bson_t command;
+    bson_iter_t it;
+    return (find_document(attr, "command", &command) || find_document(attr, "originatingCommand", &command)) &&
+           bson_iter_init(&it, &command) && has_hashes(&it, DEEPEST);
+}
+
 static bool read_log(oc_record *r, const bson_t *doc) {
     bson_t attr;
     if (!bson_has_field(doc, "msg") || !bson_has_field(doc, "c") || !bson_has_field(doc, "t"))
@@ -170,6 +174,8 @@ static bool read_log(oc_record *r, const bson_t *doc) {
         return true;
     if (bson_has_field(doc, "truncated"))
         unreadable(r, "the line was truncated by the server (maxLogSizeKB)");
+    else if (is_redacted(&attr))
+        unreadable(r, "the command's values were redacted by the server (redactClientLogData)");
     else if (bson_has_field(&attr, "command") || bson_has_field(&attr, "originatingCommand"))
         set_operation(r, &attr, find_string(&attr, "type"));
     return true;
