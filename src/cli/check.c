@@ -145,10 +145,10 @@ static bool write_report(const checker *c) {
 
 static int finish(const checker *c) {
     const oc_tally *t = &c->tally;
-    bool nothing = !oc_tally_commands(t) && !t->skipped.total && !t->other;
+    bool nothing = !oc_tally_commands(t) && !t->skipped.total && (t->unreadable.total || !t->other);
     complain_of_unreadable(t);
     if (nothing && !c->failed)
-        return oc_complain("there is no command in the input");
+        return oc_complain("no command in the input could be read");
     if (!write_report(c))
         return oc_complain("cannot write the report: %m");
     if (c->failed)

@@ -5,7 +5,7 @@
 
 enum { DEEPEST = 256, STAND_IN = 0x7F };
 
-/* ---- operators that libbson would take for types ---- */
+/* ---- what libbson would not take as it is meant ---- */
 
 static bool is_key(const char *name, size_t len, const char *key) {
     return len == strlen(key) && memcmp(name, key, len) == 0;
@@ -24,9 +24,21 @@ static bool is_followed_by_colon(const char *text, size_t len, size_t at) {
     return at < len && text[at] == ':';
 }
 
+/* "2026-11-24T10:00:00.000+01:00", as servers log it: libbson wants the offset without its colon. The space that is
+ * left goes behind the string. `quote` is the index of the closing quote. */
+static void fix_offset(char *text, size_t start, size_t quote) {
+    enum { OFFSET = 6, SHORTEST = 22 };
+    if (quote - start < SHORTEST || text[quote - 3] != ':' || !strchr("+-", text[quote - OFFSET]))
+        return;
+    text[quote - 3] = text[quote - 2];
+    text[quote - 2] = text[quote - 1];
+    text[quote - 1] = '"';
+    text[quote] = ' ';
+}
+
 /* True if something was protected. {"$binary": "…", "$type": "00"} is the one old form that stays. */
 static bool protect(char *text, size_t len) {
-    bool binary[DEEPEST] = {false}, done = false;
+    bool binary[DEEPEST] = {false}, done = false, date = false;
     size_t depth = 0;
     for (size_t at = 0; at < len; at++) {
         char c = text[at];
@@ -39,9 +51,14 @@ static bool protect(char *text, size_t len) {
         size_t end = string_end(text, len, at + 1);
         const char *name = text + at + 1;
         size_t n = end - at - 1;
+        if (date && end < len)
+            fix_offset(text, at + 1, end);
+        date = false;
         if (n && *name == '$' && is_followed_by_colon(text, len, end + 1)) {
             if (is_key(name, n, "$binary"))
                 binary[depth % DEEPEST] = true;
+            else if (is_key(name, n, "$date"))
+                date = true;
             else if (is_key(name, n, "$regex") || is_key(name, n, "$options") ||
                      (is_key(name, n, "$type") && !binary[depth % DEEPEST]))
                 text[at + 1] = STAND_IN, done = true;
@@ -62,9 +79,9 @@ static void restore(bson_iter_t *it) {
     }
 }
 
-static bool has_operator(const char *text, size_t len) {
-    return memmem(text, len, "\"$regex\"", 8) || memmem(text, len, "\"$options\"", 10) ||
-           memmem(text, len, "\"$type\"", 7);
+static bool needs_help(const char *text, size_t len) {
+    return memmem(text, len, "\"$date\"", 7) || memmem(text, len, "\"$regex\"", 8) ||
+           memmem(text, len, "\"$options\"", 10) || memmem(text, len, "\"$type\"", 7);
 }
 
 /* ---- reading ---- */
@@ -82,7 +99,7 @@ bool oc_json_parse(char *text, size_t len, bson_t *doc, const char **reason, cha
         *reason = "it is not UTF-8";
         return false;
     }
-    bool changed = has_operator(text, len) && protect(text, len);
+    bool changed = needs_help(text, len) && protect(text, len);
     bson_json_reader_t *reader = bson_json_data_reader_new(true, len + 1);
     bson_json_data_reader_ingest(reader, (const uint8_t *)text, len);
     bson_init(doc);

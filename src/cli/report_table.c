@@ -42,12 +42,13 @@ static void put_refusal(FILE *to, const oc_report *r, const opencrypt_refusal *r
         start(to, r, RED);
         put(to, refusal->path);
         end(to, r, RED);
-        fputs(": ", to);
     }
     if (*refusal->op) {
+        fputs(*refusal->path ? " (" : "(", to);
         put(to, refusal->op);
-        fputs(": ", to);
+        fputc(')', to);
     }
+    fputs(*refusal->path || *refusal->op ? ": " : "", to);
     put(to, refusal->message);
     fprintf(to, " [%s]\n", refusal->rule);
     if (*refusal->hint) {
@@ -104,7 +105,7 @@ void oc_report_table(FILE *to, const oc_report *r) {
         put_finding(to, r, r->findings[i]);
     if (t->shapes)
         fputc('\n', to);
-    put_counts(to, &t->skipped, "commands were not analysed, since drivers do not have them analysed");
+    put_counts(to, &t->skipped, "commands are not for query analysis");
     put_counts(to, &t->unreadable, "records could not be read");
     fprintf(to, "%" PRIu64 " of %" PRIu64 " commands (%.1f %%) would be refused, %" PRIu64 " have values encrypted.\n",
             refused, all, per_cent(refused, all), t->commands[OC_MARKED]);
