@@ -312,8 +312,10 @@ static bool add_file(oc_schemas *s, const bson_t *doc, const char *ns, const cha
     for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++)
         if (member(doc, wrappers[i], &inner))
             return add_file(s, &inner, ns, path);
-    if (!add_options(s, doc, path, &found) || found)
-        return found;
+    if (!add_options(s, doc, path, &found))
+        return false;
+    if (found)
+        return true;
     if (!is_one_schema(doc))
         return bson_empty(doc) ? fail(s, "%s: no schema in it", path) : add_map(s, doc, OC_PLAIN, path);
     if (!ns)
