@@ -19,7 +19,9 @@
 
 static void add_namespace(oc_namespaces *n, const char *db, const char *collection) {
     oc_buffer ns = {0};
-    oc_buffer_format(&ns, "%s%s%s", db, *db ? "." : "", collection);
+    oc_buffer_text(&ns, db);
+    oc_buffer_text(&ns, *db ? "." : "");
+    oc_buffer_text(&ns, collection);
     for (size_t i = 0; i < n->count; i++)
         if (strcmp(n->list[i], oc_buffer_string(&ns)) == 0) {
             oc_buffer_done(&ns);

@@ -127,8 +127,12 @@ void oc_mark_key(oc_buffer *out, const opencrypt_placeholder *p) {
         oc_buffer_add(out, p->key_name, p->key_name_len);
         return;
     }
-    for (int i = 0; i < 16; i++)
-        oc_buffer_format(out, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", p->key_id[i]);
+    for (int i = 0; i < 16; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10)
+            oc_buffer_char(out, '-');
+        oc_buffer_char(out, "0123456789abcdef"[p->key_id[i] >> 4]);
+        oc_buffer_char(out, "0123456789abcdef"[p->key_id[i] & 15]);
+    }
 }
 
 const char *oc_mark_use(const opencrypt_placeholder *p) {
