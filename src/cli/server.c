@@ -20,6 +20,17 @@ static void ignore_log(mongoc_log_level_t level, const char *domain, const char 
     (void)level, (void)domain, (void)message, (void)data;
 }
 
+/* libmongoc can be started and ended once only. */
+static void start_once(void) {
+    static bool started;
+    if (started)
+        return;
+    started = true;
+    mongoc_init();
+    mongoc_log_set_handler(ignore_log, NULL);
+    atexit(mongoc_cleanup);
+}
+
 static void name_hosts(oc_buffer *name, const mongoc_uri_t *uri) {
     oc_buffer_text(name, "mongodb://");
     const char *comma = "";
@@ -46,8 +57,7 @@ static bool list_dbs(oc_server *s, const mongoc_uri_t *uri, bson_error_t *error)
 
 oc_server *oc_server_open(const char *text, char *error, size_t size) {
     bson_error_t cause;
-    mongoc_init();
-    mongoc_log_set_handler(ignore_log, NULL);
+    start_once();
     mongoc_uri_t *uri = mongoc_uri_new_with_error(text, &cause);
     if (!uri) {
         /* The message may quote the URI, with its password. */
@@ -81,7 +91,6 @@ void oc_server_close(oc_server *s) {
         mongoc_client_destroy(s->client);
     oc_buffer_done(&s->name);
     free(s);
-    mongoc_cleanup();
 }
 
 /* ---- schemas ---- */

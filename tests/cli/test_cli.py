@@ -46,7 +46,9 @@ def check(*arguments, **options):
 
 def report(*arguments, **options):
     """The JSON report; its bytes must be JSON whatever the input was."""
-    return json.loads(check("--format", "json", *arguments, **options).out)
+    result = check("--format", "json", *arguments, **options)
+    assert result.status in (CLEAN, REFUSED), result.err
+    return json.loads(result.out)
 
 
 def mark(command, *arguments):
