@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "refusal.h"
+#include "public.h"
 
 static bool kind_of(opencrypt_schema_kind kind, oc_schema_kind *out) {
     switch (kind) {
@@ -22,7 +22,7 @@ static void compile(opencrypt_schema *s, opencrypt_schema_kind kind, const uint8
     else
         oc_fail(&s->error, OC_SCHEMA_SOURCE, NULL, NULL, NULL, "Unknown kind of schema: %d", (int)kind);
     if (!s->tree)
-        s->refusal = oc_refusal(&s->error, s->code_name);
+        s->refusal = oc_refusal_of(&s->error, s->code_name);
 }
 
 opencrypt_schema *opencrypt_schema_compile(opencrypt_engine *engine, opencrypt_schema_kind kind, const uint8_t *schema,
@@ -77,7 +77,7 @@ const opencrypt_place *opencrypt_schema_look_up(opencrypt_schema *s, const char 
         s->place = (opencrypt_place){.position = OPENCRYPT_AT_CONFLICT};
         return &s->place;
     }
-    s->refusal = oc_refusal(&s->error, s->code_name);
+    s->refusal = oc_refusal_of(&s->error, s->code_name);
     return NULL;
 }
 

@@ -1,5 +1,5 @@
-/* The encrypted fields of a compiled schema, one after the other. A name in the tree leads into the bytes of its schema,
- * which is where the order of properties is known from. */
+/* The encrypted fields of a compiled schema, one after the other. A name in the tree leads into the bytes of its
+ * schema, which is where the order of properties is known from. */
 
 #include <stdlib.h>
 

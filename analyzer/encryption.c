@@ -1,5 +1,7 @@
 #include "encryption.h"
 
+#include "public.h"
+
 static opencrypt_algorithm algorithm_of(const oc_meta *meta) {
     if (!meta->qe)
         return meta->algorithm == OC_DETERMINISTIC ? OPENCRYPT_DETERMINISTIC : OPENCRYPT_RANDOM;
@@ -12,12 +14,6 @@ static opencrypt_algorithm algorithm_of(const oc_meta *meta) {
     return OPENCRYPT_TEXT;
 }
 
-static opencrypt_value value_of(const oc_elem *e) {
-    if (!e->start)
-        return (opencrypt_value){0};
-    return (opencrypt_value){.data = e->value, .len = (size_t)(e->end - e->value), .type = e->type};
-}
-
 static opencrypt_lengths lengths_of(const oc_qe_text *text) {
     return (opencrypt_lengths){.min_query = text->lb, .max_query = text->ub, .max_length = text->longest};
 }
@@ -26,8 +22,8 @@ static opencrypt_index index_of(const oc_qe *qe) {
     bool text = qe->index == OC_QE_TEXT;
     return (opencrypt_index){
         .contention = qe->contention,
-        .min = value_of(&qe->min),
-        .max = value_of(&qe->max),
+        .min = oc_value_of(&qe->min),
+        .max = oc_value_of(&qe->max),
         .precision = qe->precision,
         .trim_factor = qe->trim,
         .sparsity = qe->sparsity,

@@ -16,7 +16,7 @@
 #include "commands.h"
 #include "engine.h"
 #include "expression.h"
-#include "refusal.h"
+#include "public.h"
 #include "reply.h"
 #include "source.h"
 #include "text.h"
@@ -128,6 +128,14 @@ static bool find_db(oc_analysis *a, const found *outer, const found *inner, oc_s
     return read_db(a, outer->frame.doc, db, &known) && (!inner->row || read_db(a, inner->frame.doc, db, &known));
 }
 
+/* libmongocrypt makes the server's command of a result with marks, and of any result of Queryable Encryption; the
+ * driver then appends its own `$db`, and a server refuses a second one. Other results pass to the byte. */
+static void drop_db(oc_analysis *a, found *command) {
+    oc_elem e;
+    if ((a->marks > 0 || a->qe) && command->row && oc_bson_find(command->frame.doc, "$db", &e))
+        oc_splice_drop(&a->splice, &command->frame, &e);
+}
+
 /* ---- analysing it ---- */
 
 static bool check_forged(oc_analysis *a, const oc_sources *sources, const uint8_t *command) {
@@ -193,6 +201,8 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (explain)
         add_verbosity(a, &outer);
     oc_sources_drop(a, sources, &outer.frame, &inner.frame);
+    drop_db(a, &outer);
+    drop_db(a, &inner);
     if (a->splice.failed)
         return oc_no_memory(a);
     return a->error->rule == OC_NONE; /* no failure is ever passed over */
@@ -221,7 +231,7 @@ static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencryp
         oc_no_memory(a);
     reply->ok = ok;
     if (!ok) {
-        reply->refusal = oc_refusal(&request->error, request->code_name);
+        reply->refusal = oc_refusal_of(&request->error, request->code_name);
         if (!start_output(out, request->headroom) || !oc_reply_error(&request->error, request->ns, out))
             out = &request->emergency;
     }

@@ -26,7 +26,10 @@
  *   - An object may be used by one thread at a time, unless its type says otherwise.
  *   - `x_free` accepts NULL. Every other pointer must be valid unless a comment says what NULL means.
  *   - What is returned by pointer to const belongs to the object that it came from, until the time that is named there.
- *     Later versions may add members at the ends of such structures, and values to enumerations.
+ *     Later versions may add members at the ends of such structures, and values to enumerations. Structures that stand
+ *     in others or in arrays stay as they are.
+ *   - Limits: commands have at most 200 levels of BSON and 48,000,000 bytes, schemas 110 levels of objects and what
+ *     compiles within 1 GiB, replies that are read 1,000 levels.
  *   - Text is NUL-terminated, and UTF-8 unless it is a name in a document: of those, the bytes are left as they are.
  */
 
@@ -38,7 +41,11 @@
 extern "C" {
 #endif
 
+#ifdef __GNUC__
 #define OPENCRYPT_API __attribute__((visibility("default")))
+#else
+#define OPENCRYPT_API
+#endif
 
 /* ---- objects ---- */
 
@@ -51,7 +58,8 @@ typedef struct opencrypt_request opencrypt_request;
 /* ---- refusals ---- */
 
 /* Why a command, a schema or a reply was refused. No string is NULL; those that do not apply are empty. None ever holds
- * a value of the command: names of namespaces, fields and operators only. Long ones are shortened. */
+ * a value of the command: names of namespaces, fields and operators only. The path is shortened to 255 bytes, the
+ * message to 511, the hint to 383. */
 typedef struct opencrypt_refusal {
     int32_t code;          /* MongoDB's numeric code */
     const char *code_name; /* its name, "BadValue" */
@@ -228,10 +236,10 @@ typedef enum opencrypt_schema_kind {
 /* How a field is encrypted. */
 typedef struct opencrypt_encryption {
     opencrypt_algorithm algorithm;
-    uint32_t types;               /* that its values may have: bit 1 << t for the BSON type t; 0: any */
-    const uint8_t *key_id;        /* 16 bytes, the UUID of the data key; NULL: key_pointer */
-    const char *key_pointer;      /* JSON Pointer to the field that holds the key's alternative name; NULL: key_id */
-    const char *schema_pointer;   /* JSON Pointer to where the schema says so, "/properties/ssn/encrypt", "/fields/0" */
+    uint32_t types;             /* that its values may have: bit 1 << t for the BSON type t; 0: any */
+    const uint8_t *key_id;      /* 16 bytes, the UUID of the data key; NULL: key_pointer */
+    const char *key_pointer;    /* JSON Pointer to the field that holds the key's alternative name; NULL: key_id */
+    const char *schema_pointer; /* where the schema says so: "/properties/ssn/encrypt", "/fields/0"; up to 255 bytes */
     const opencrypt_index *index; /* NULL: CSFLE. Of a range min and max are set, if need be to those of the type */
 } opencrypt_encryption;
 

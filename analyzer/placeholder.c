@@ -1,5 +1,7 @@
 #include "placeholder.h"
 
+#include "public.h"
+
 /* Documents of several kinds, each a list of members. A BinData is a UUID wherever one may stand. */
 typedef struct member {
     const char *name;
@@ -54,10 +56,6 @@ static bool collect(const reader *r, const uint8_t *doc, const member *rows, siz
 
 /* ---- values ---- */
 
-static opencrypt_value value_of(const oc_elem *e) {
-    return (opencrypt_value){.data = e->value, .len = (size_t)(e->end - e->value), .type = e->type};
-}
-
 static int32_t int_of(const oc_elem *e) {
     return (int32_t)oc_u32(e->value);
 }
@@ -101,7 +99,7 @@ static bool read_csfle(reader *r, const uint8_t *doc) {
         out->key_name = oc_elem_str(&e[KA]).s;
         out->key_name_len = oc_elem_str(&e[KA]).n;
     }
-    out->value = value_of(&e[V]);
+    out->value = oc_value_of(&e[V]);
     return true;
 }
 
@@ -122,9 +120,9 @@ static bool read_stored_range(reader *r, const uint8_t *spec) {
         return refuse(r, "v", "is not of a type that has a range index");
     if (e[MIN].type != e[V].type || e[MAX].type != e[V].type)
         return refuse(r, e[MIN].type != e[V].type ? "min" : "max", "is not of the type of the value");
-    r->out->public.value = value_of(&e[V]);
-    index->min = value_of(&e[MIN]);
-    index->max = value_of(&e[MAX]);
+    r->out->public.value = oc_value_of(&e[V]);
+    index->min = oc_value_of(&e[MIN]);
+    index->max = oc_value_of(&e[MAX]);
     return read_count(r, &e[PRECISION], "precision", &index->precision) &&
            read_count(r, &e[TRIM], "trimFactor", &index->trim_factor);
 }
@@ -136,7 +134,7 @@ static bool is_infinite(const oc_elem *e) {
 }
 
 static bool read_bound(const reader *r, const oc_elem *e, const char *name, uint8_t type, opencrypt_value *out) {
-    *out = value_of(e);
+    *out = oc_value_of(e);
     return e->type == type || is_infinite(e) || refuse(r, name, "is not of the type of the index");
 }
 
@@ -156,8 +154,8 @@ static bool read_edges(reader *r, const uint8_t *doc) {
         return refuse(r, "indexMin", "is not of a type that has a range index");
     if (e[MAX].type != e[MIN].type)
         return refuse(r, "indexMax", "is not of the type of 'indexMin'");
-    index->min = value_of(&e[MIN]);
-    index->max = value_of(&e[MAX]);
+    index->min = oc_value_of(&e[MIN]);
+    index->max = oc_value_of(&e[MAX]);
     bounds->lower_included = e[LOWER_INCLUDED].value[0];
     bounds->upper_included = e[UPPER_INCLUDED].value[0];
     return read_bound(r, &e[LOWER], "lowerBound", e[MIN].type, &bounds->lower) &&
@@ -224,7 +222,7 @@ static bool read_text(reader *r, const uint8_t *spec) {
         return refuse(r, "v",
                       kinds ? "has more than one of 'prefix', 'suffix' and 'substr'"
                             : "has none of 'prefix', 'suffix' and 'substr'");
-    r->out->public.value = value_of(&e[V]);
+    r->out->public.value = oc_value_of(&e[V]);
     index->case_sensitive = !e[FOLD_CASE].value[0];
     index->diacritic_sensitive = !e[FOLD_DIACRITICS].value[0];
     return read_lengths(r, &e[PREFIX], "prefix", false, &index->prefix) &&
@@ -246,7 +244,7 @@ static bool read_numbers(reader *r, const oc_elem *contention, const oc_elem *sp
 static bool read_indexed_value(reader *r, const oc_elem *v) {
     opencrypt_placeholder *out = &r->out->public;
     if (out->algorithm != OPENCRYPT_RANGE && out->algorithm != OPENCRYPT_TEXT) {
-        out->value = value_of(v);
+        out->value = oc_value_of(v);
         return true;
     }
     if (v->type != OC_DOCUMENT)

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "placeholder.h"
-#include "refusal.h"
+#include "public.h"
 
 enum { DEEPEST = 1000 };
 
@@ -122,11 +122,10 @@ static bool find_placeholder(opencrypt_placeholders *it, oc_elem *e) {
 }
 
 static bool read_next(opencrypt_placeholders *it) {
-    oc_elem e;
-    oc_path path;
+    oc_elem e = {0};
     if (!find_placeholder(it, &e))
         return false;
-    path = path_of(it);
+    oc_path path = path_of(it);
     if (!oc_placeholder_read(e.value + 5, oc_u32(e.value), &path, &it->error, &it->current))
         return false;
     it->current.public.path = it->path;
@@ -163,7 +162,7 @@ static bool start(opencrypt_placeholders *it, const uint8_t *reply, size_t len) 
 static void finish(opencrypt_placeholders *it) {
     it->depth = 0;
     if (it->error.rule != OC_NONE)
-        it->refusal = oc_refusal(&it->error, it->code_name);
+        it->refusal = oc_refusal_of(&it->error, it->code_name);
 }
 
 opencrypt_placeholders *opencrypt_placeholders_new(const uint8_t *reply, size_t len) {

@@ -1,13 +1,13 @@
-#ifndef OC_REFUSAL_H
-#define OC_REFUSAL_H
+#ifndef OC_PUBLIC_H
+#define OC_PUBLIC_H
 
-/* The public form of an error. */
+/* The public forms of errors and values. */
 
 #include "error.h"
 #include "opencrypt.h"
 
 /* Borrows the strings of `error`; code_name[32] is for codes without a name of their own. */
-static inline opencrypt_refusal oc_refusal(const oc_error *error, char *code_name) {
+static inline opencrypt_refusal oc_refusal_of(const oc_error *error, char *code_name) {
     int32_t code = oc_rule_code(error->rule);
     return (opencrypt_refusal){
         .code = code,
@@ -18,6 +18,13 @@ static inline opencrypt_refusal oc_refusal(const oc_error *error, char *code_nam
         .message = error->message,
         .hint = error->hint,
     };
+}
+
+/* An element that is not there (start == NULL) has no value. */
+static inline opencrypt_value oc_value_of(const oc_elem *e) {
+    if (!e->start)
+        return (opencrypt_value){0};
+    return (opencrypt_value){.data = e->value, .len = (size_t)(e->end - e->value), .type = e->type};
 }
 
 #endif
