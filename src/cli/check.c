@@ -3,10 +3,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "feed.h"
 #include "input.h"
-#include "json.h"
 #include "judge.h"
-#include "record.h"
 #include "report.h"
 #include "server.h"
 #include "verbs.h"
@@ -16,75 +15,10 @@ typedef struct checker {
     oc_schemas schemas;
     oc_tally tally;
     oc_judge judge;
-    oc_seen seen;
+    oc_feed feed;
     bool failed, progress;
     uint64_t records;
 } checker;
-
-/* ---- records ---- */
-
-static void unreadable(checker *c, const char *reason) {
-    oc_counts_add(&c->tally.unreadable, reason, c->seen);
-}
-
-static void take_document(const bson_t *doc, void *data) {
-    checker *c = data;
-    oc_record record;
-    oc_record_read(&record, doc, c->options->input);
-    if (record.kind == OC_RECORD_OTHER)
-        c->tally.other++;
-    else if (record.kind == OC_RECORD_UNREADABLE)
-        unreadable(c, record.reason);
-    else
-        oc_judge_command(&c->judge, record.command, *record.db || !c->options->db ? record.db : c->options->db,
-                         c->seen);
-    oc_record_done(&record);
-}
-
-static void take_json(checker *c, const oc_item *item) {
-    bson_t doc;
-    const char *reason;
-    bool log = c->options->input == OC_INPUT_AUTO || c->options->input == OC_INPUT_LOG;
-    if (log && oc_record_is_plain_log(item->data, item->len)) {
-        c->tally.other++;
-    } else if (!oc_json_parse(item->data, item->len, &doc, &reason, NULL)) {
-        unreadable(c, reason);
-    } else {
-        take_document(&doc, c);
-        bson_destroy(&doc);
-    }
-}
-
-/* Well-formed as far as it will be read, of a depth that can be walked. */
-static bool is_sound(bson_iter_t *it, int depth) {
-    while (bson_iter_next(it)) {
-        const char *key = bson_iter_key(it);
-        bson_iter_t child;
-        uint32_t len;
-        if (!oc_utf8_valid(key, strlen(key)))
-            return false;
-        if (BSON_ITER_HOLDS_UTF8(it)) {
-            const char *text = bson_iter_utf8(it, &len);
-            if (!oc_utf8_valid(text, len))
-                return false;
-        }
-        if ((BSON_ITER_HOLDS_DOCUMENT(it) || BSON_ITER_HOLDS_ARRAY(it)) &&
-            (depth == 0 || !bson_iter_recurse(it, &child) || !is_sound(&child, depth - 1)))
-            return false;
-    }
-    return it->err_off == 0;
-}
-
-static void take_bson(checker *c, const oc_item *item) {
-    enum { DEEPEST = 250 }; /* MongoDB's limit is 180 */
-    bson_t doc;
-    bson_iter_t it;
-    if (bson_init_static(&doc, (const uint8_t *)item->data, item->len) && bson_iter_init(&it, &doc) &&
-        is_sound(&it, DEEPEST))
-        take_document(&doc, c);
-    else
-        unreadable(c, "not well-formed BSON, or nested too deep");
-}
 
 /* ---- inputs ---- */
 
@@ -93,7 +27,7 @@ static void show_progress(checker *c, const oc_input *input) {
     if (!c->progress || ++c->records % EVERY)
         return;
     int done = oc_input_progress(input);
-    fprintf(stderr, "\r\033[K%s: ", c->seen.input);
+    fprintf(stderr, "\r\033[K%s: ", c->feed.seen.input);
     if (done >= 0)
         fprintf(stderr, "%d %%, ", done);
     fprintf(stderr, "%" PRIu64 " commands, %zu shapes", oc_tally_commands(&c->tally), c->tally.shapes);
@@ -102,21 +36,15 @@ static void show_progress(checker *c, const oc_input *input) {
 static void read_input(checker *c, const char *path) {
     oc_input *input = oc_input_open(path);
     oc_item item;
-    c->seen.input = path && strcmp(path, "-") != 0 ? path : "(standard input)";
+    c->feed.seen.input = path && strcmp(path, "-") != 0 ? path : "(standard input)";
     while ((item = oc_input_next(input)).kind != OC_ITEM_END && item.kind != OC_ITEM_FAILED) {
-        c->seen.line = item.line;
-        if (item.kind == OC_ITEM_JSON)
-            take_json(c, &item);
-        else if (item.kind == OC_ITEM_BSON)
-            take_bson(c, &item);
-        else
-            unreadable(c, item.reason);
+        oc_feed_item(&c->feed, &item);
         show_progress(c, input);
     }
     if (c->progress)
         fputs("\r\033[K", stderr);
     if (item.kind == OC_ITEM_FAILED) {
-        oc_complain("%s: %s", c->seen.input, item.reason);
+        oc_complain("%s: %s", c->feed.seen.input, item.reason);
         c->failed = true;
     }
     oc_input_close(input);
@@ -125,8 +53,8 @@ static void read_input(checker *c, const char *path) {
 static void read_server(checker *c) {
     char error[1024];
     oc_server *server = oc_server_open(c->options->uri, error, sizeof error);
-    c->seen = (oc_seen){"system.profile", 0};
-    if (!server || !oc_server_profile(server, take_document, c, error, sizeof error)) {
+    c->feed.seen = (oc_seen){"system.profile", 0};
+    if (!server || !oc_server_profile(server, oc_feed_document, &c->feed, error, sizeof error)) {
         oc_complain("%s", error);
         c->failed = true;
     }
@@ -186,6 +114,7 @@ int oc_verb_check(const oc_options *o) {
     int status = OC_EXIT_TROUBLE;
     oc_tally_init(&c.tally, o->max_shapes);
     if (oc_options_schemas(o, &c.schemas)) {
+        c.feed = (oc_feed){.judge = &c.judge, .kind = o->input, .db = o->db};
         if (oc_judge_init(&c.judge, &c.schemas, &c.tally)) {
             read_all(&c);
             status = finish(&c);
