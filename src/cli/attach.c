@@ -289,7 +289,7 @@ static void append_bulk(bson_t *to, const bson_t *command, const chosen *list, s
 }
 
 bson_t *oc_attach(const oc_schemas *s, const bson_t *command, const char *db) {
-    bson_t *plain = oc_command_stripped(command), *out = bson_new();
+    bson_t *plain = oc_command_bare(command), *out = bson_new();
     const char *name = oc_command_name(plain);
     oc_namespaces n = {0};
     oc_namespaces_find(&n, plain, db);

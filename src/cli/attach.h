@@ -17,7 +17,7 @@ typedef struct oc_namespaces {
 void oc_namespaces_find(oc_namespaces *n, const bson_t *command, const char *db);
 void oc_namespaces_done(oc_namespaces *n);
 
-/* Without generic fields, with the schemas and `$db`. The caller destroys it. */
+/* With the schemas of `s` in place of any that the command has, and with `$db`. The caller destroys it. */
 bson_t *oc_attach(const oc_schemas *s, const bson_t *command, const char *db);
 
 #endif

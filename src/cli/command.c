@@ -43,21 +43,58 @@ bool oc_is_db(const char *db) {
 
 /* ---- fields that are not the application's ---- */
 
-static const char *const added[] = {
-    /* drivers and servers */
-    "$db", "lsid", "txnNumber", "startTransaction", "autocommit", "stmtId", "stmtIds", "$clusterTime",
-    "$readPreference", "readConcern", "writeConcern", "maxTimeMS", "maxTimeMSOpOnly", "comment", "apiVersion",
-    "apiStrict", "apiDeprecationErrors", "$configTime", "$topologyTime", "$audit", "$client", "$configServerState",
-    "$oplogQueryData", "$queryOptions", "$replData", "$tenant", "$traceCtx", "allowImplicitCollectionCreation",
-    "databaseVersion", "shardVersion", "coordinator", "mayBypassWriteBlocking", "expectPrefix",
-    "requestGossipRoutingCache", "clientOperationKey", "help", "rawData", "serialization_context", "versionContext",
-    "fromRouter", "runtimeConstants", "legacyRuntimeConstants", "tracking_info", "tracking_id",
-    /* automatic encryption */
-    "jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas", "encryptionInformation"};
+/* `all`: generic ones, too. */
 
-static void append_stripped(bson_t *to, bson_iter_t *it, bool may_explain);
+static const char *const of_analysis[] = {"$db", "jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas",
+                                          "encryptionInformation"};
 
-static void append_namespaces(bson_t *to, const bson_iter_t *list) {
+static const char *const generic[] = {"lsid",
+                                      "txnNumber",
+                                      "startTransaction",
+                                      "autocommit",
+                                      "stmtId",
+                                      "stmtIds",
+                                      "$clusterTime",
+                                      "$readPreference",
+                                      "readConcern",
+                                      "writeConcern",
+                                      "maxTimeMS",
+                                      "maxTimeMSOpOnly",
+                                      "comment",
+                                      "apiVersion",
+                                      "apiStrict",
+                                      "apiDeprecationErrors",
+                                      "$configTime",
+                                      "$topologyTime",
+                                      "$audit",
+                                      "$client",
+                                      "$configServerState",
+                                      "$oplogQueryData",
+                                      "$queryOptions",
+                                      "$replData",
+                                      "$tenant",
+                                      "$traceCtx",
+                                      "allowImplicitCollectionCreation",
+                                      "databaseVersion",
+                                      "shardVersion",
+                                      "coordinator",
+                                      "mayBypassWriteBlocking",
+                                      "expectPrefix",
+                                      "requestGossipRoutingCache",
+                                      "clientOperationKey",
+                                      "help",
+                                      "rawData",
+                                      "serialization_context",
+                                      "versionContext",
+                                      "fromRouter",
+                                      "runtimeConstants",
+                                      "legacyRuntimeConstants",
+                                      "tracking_info",
+                                      "tracking_id"};
+
+static void append_stripped(bson_t *to, bson_iter_t *it, bool all, bool may_explain);
+
+static void append_namespaces(bson_t *to, const bson_iter_t *list, bool all) {
     bson_t array, out;
     bson_iter_t it, member;
     bson_append_array_begin(to, "nsInfo", -1, &array);
@@ -69,40 +106,48 @@ static void append_namespaces(bson_t *to, const bson_iter_t *list) {
         }
         bson_append_document_begin(&array, bson_iter_key(&it), -1, &out);
         bson_iter_recurse(&it, &member);
-        append_stripped(&out, &member, false);
+        append_stripped(&out, &member, all, false);
         bson_append_document_end(&array, &out);
     }
     bson_append_array_end(to, &array);
 }
 
-static void append_explained(bson_t *to, const bson_iter_t *explain) {
+static void append_explained(bson_t *to, const bson_iter_t *explain, bool all) {
     bson_t out;
     bson_iter_t it;
     bson_append_document_begin(to, "explain", -1, &out);
     bson_iter_recurse(explain, &it);
-    append_stripped(&out, &it, false);
+    append_stripped(&out, &it, all, false);
     bson_append_document_end(to, &out);
 }
 
-static void append_stripped(bson_t *to, bson_iter_t *it, bool may_explain) {
+static void append_stripped(bson_t *to, bson_iter_t *it, bool all, bool may_explain) {
     bool is_first = true;
     for (; bson_iter_next(it); is_first = false) {
         const char *name = bson_iter_key(it);
         if (is_first && may_explain && strcmp(name, "explain") == 0 && BSON_ITER_HOLDS_DOCUMENT(it))
-            append_explained(to, it);
+            append_explained(to, it, all);
         else if (strcmp(name, "nsInfo") == 0 && BSON_ITER_HOLDS_ARRAY(it))
-            append_namespaces(to, it);
-        else if (is_first || !IS_IN(name, added))
+            append_namespaces(to, it, all);
+        else if (is_first || !(IS_IN(name, of_analysis) || (all && IS_IN(name, generic))))
             bson_append_iter(to, NULL, 0, it);
     }
 }
 
-bson_t *oc_command_stripped(const bson_t *command) {
+static bson_t *strip(const bson_t *command, bool all) {
     bson_t *out = bson_new();
     bson_iter_t it;
     if (bson_iter_init(&it, command))
-        append_stripped(out, &it, true);
+        append_stripped(out, &it, all, true);
     return out;
+}
+
+bson_t *oc_command_bare(const bson_t *command) {
+    return strip(command, false);
+}
+
+bson_t *oc_command_stripped(const bson_t *command) {
+    return strip(command, true);
 }
 
 /* ---- what becomes of other commands ---- */

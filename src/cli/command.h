@@ -11,8 +11,9 @@
 const char *oc_command_name(const bson_t *command);
 const char *oc_command_collection(const bson_t *command);
 
-/* A copy without generic fields (lsid, $clusterTime, readConcern, …), without `$db`, and without schemas that a driver
- * added. The caller destroys it. */
+/* A copy without `$db` and without schemas that a driver added; `stripped` also without the generic fields that drivers
+ * and servers add (lsid, $clusterTime, readConcern, …). The caller destroys it. */
+bson_t *oc_command_bare(const bson_t *command);
 bson_t *oc_command_stripped(const bson_t *command);
 
 /* What a driver with automatic encryption does with a command that the engine does not know. */
