@@ -120,9 +120,9 @@ static bool same_reply(const opencrypt_reply *a, const opencrypt_reply *b) {
 
 /* Whether a refusal is of the schema fields or of the namespaces that they go by. */
 static bool is_about_schemas(const opencrypt_reply *reply) {
-    static const char *const rules[] = {"schema-missing", "schema-source",     "namespace-mismatch",
-                                        "bad-namespace",  "field-missing",     "field-duplicate",
-                                        "wrong-type",     "forged-placeholder"};
+    static const char *const rules[] = {"schema-missing",  "schema-source", "namespace-mismatch",
+                                        "bad-namespace",   "field-missing", "field-unknown",
+                                        "field-duplicate", "wrong-type",    "forged-placeholder"};
     static const char *const fields[] = {"jsonSchema",
                                          "isRemoteSchema",
                                          "encryptionInformation",
