@@ -157,7 +157,9 @@ static bool start_children(demo *d, const char *daemon_path, const char *store_p
 }
 
 static bool open_clients(demo *d, bson_error_t *error) {
-    if (!oc_vault_open(&d->vault, d->store.port, error)) {
+    char uri[64];
+    snprintf(uri, sizeof uri, "mongodb://127.0.0.1:%u/", d->store.port);
+    if (!oc_vault_open(&d->vault, uri, "encryption", error) || !oc_vault_index(&d->vault, error)) {
         return false;
     }
     bson_t *random = oc_vault_schema(&d->vault, OC_RANDOM);

@@ -1,60 +1,64 @@
 #include "vault.h"
 
-#include <string.h>
-
-#define VAULT_DB         "encryption"
-#define VAULT_COLLECTION "__keyVault"
+#include <stdlib.h>
+#include <sys/random.h>
 
 enum { MASTER_KEY_BYTES = 96 };
 
-/* The master key is any 96 bytes. A real application keeps it somewhere safe; here it may as well be readable. */
+/* The master key is any 96 bytes. A real application keeps it somewhere safe. */
 static bson_t *local_provider(void) {
     uint8_t key[MASTER_KEY_BYTES];
-    for (size_t i = 0; i < MASTER_KEY_BYTES; i++) {
-        key[i] = (uint8_t)i;
+    if (getrandom(key, sizeof key, 0) != sizeof key) {
+        abort();
     }
     return BCON_NEW("local", "{", "key", BCON_BIN(BSON_SUBTYPE_BINARY, key, MASTER_KEY_BYTES), "}");
 }
 
-static bool create_key_index(mongoc_client_t *client, bson_error_t *error) {
-    bson_t *command =
-        BCON_NEW("createIndexes", VAULT_COLLECTION, "indexes", "[", "{", "name", "keyAltNames_1", "key", "{",
-                 "keyAltNames", BCON_INT32(1), "}", "unique", BCON_BOOL(true), "partialFilterExpression", "{",
-                 "keyAltNames", "{", "$exists", BCON_BOOL(true), "}", "}", "}", "]");
-    bool done = mongoc_client_command_simple(client, VAULT_DB, command, NULL, NULL, error);
-    bson_destroy(command);
-    return done;
+mongoc_client_encryption_t *oc_vault_encryption(const oc_vault *vault, bson_error_t *error) {
+    mongoc_client_encryption_opts_t *options = mongoc_client_encryption_opts_new();
+    mongoc_client_encryption_opts_set_keyvault_client(options, vault->plain);
+    mongoc_client_encryption_opts_set_keyvault_namespace(options, vault->database, OC_KEY_COLLECTION);
+    mongoc_client_encryption_opts_set_kms_providers(options, vault->providers);
+    mongoc_client_encryption_t *encryption = mongoc_client_encryption_new(options, error);
+    mongoc_client_encryption_opts_destroy(options);
+    return encryption;
 }
 
 static bool create_key(oc_vault *vault, bson_error_t *error) {
     char *names[] = {OC_KEY_NAME};
-    mongoc_client_encryption_opts_t *options = mongoc_client_encryption_opts_new();
-    mongoc_client_encryption_datakey_opts_t *key_options = mongoc_client_encryption_datakey_opts_new();
-    mongoc_client_encryption_opts_set_keyvault_client(options, vault->plain);
-    mongoc_client_encryption_opts_set_keyvault_namespace(options, VAULT_DB, VAULT_COLLECTION);
-    mongoc_client_encryption_opts_set_kms_providers(options, vault->providers);
-    mongoc_client_encryption_datakey_opts_set_keyaltnames(key_options, names, 1);
-    mongoc_client_encryption_t *encryption = mongoc_client_encryption_new(options, error);
-    bool done =
-        encryption && mongoc_client_encryption_create_datakey(encryption, "local", key_options, &vault->key, error);
+    mongoc_client_encryption_datakey_opts_t *options = mongoc_client_encryption_datakey_opts_new();
+    mongoc_client_encryption_datakey_opts_set_keyaltnames(options, names, 1);
+    mongoc_client_encryption_t *encryption = oc_vault_encryption(vault, error);
+    bool done = encryption && mongoc_client_encryption_create_datakey(encryption, "local", options, &vault->key, error);
     mongoc_client_encryption_destroy(encryption);
-    mongoc_client_encryption_datakey_opts_destroy(key_options);
-    mongoc_client_encryption_opts_destroy(options);
+    mongoc_client_encryption_datakey_opts_destroy(options);
     return done;
 }
 
-bool oc_vault_open(oc_vault *vault, uint16_t port, bson_error_t *error) {
-    vault->uri = mongoc_uri_new_for_host_port("127.0.0.1", port);
-    vault->plain = mongoc_client_new_from_uri(vault->uri);
+bool oc_vault_open(oc_vault *vault, const char *uri, const char *database, bson_error_t *error) {
+    vault->uri = mongoc_uri_new_with_error(uri, error);
+    vault->database = bson_strdup(database);
     vault->providers = local_provider();
-    return create_key_index(vault->plain, error) && create_key(vault, error);
+    vault->plain = vault->uri ? mongoc_client_new_from_uri(vault->uri) : NULL;
+    return vault->plain && create_key(vault, error);
 }
 
 void oc_vault_close(oc_vault *vault) {
     bson_value_destroy(&vault->key);
     bson_destroy(vault->providers);
+    bson_free(vault->database);
     mongoc_client_destroy(vault->plain);
     mongoc_uri_destroy(vault->uri);
+}
+
+bool oc_vault_index(const oc_vault *vault, bson_error_t *error) {
+    bson_t *command =
+        BCON_NEW("createIndexes", OC_KEY_COLLECTION, "indexes", "[", "{", "name", "keyAltNames_1", "key", "{",
+                 "keyAltNames", BCON_INT32(1), "}", "unique", BCON_BOOL(true), "partialFilterExpression", "{",
+                 "keyAltNames", "{", "$exists", BCON_BOOL(true), "}", "}", "}", "]");
+    bool done = mongoc_client_command_simple(vault->plain, vault->database, command, NULL, NULL, error);
+    bson_destroy(command);
+    return done;
 }
 
 void oc_vault_append_encrypt(const oc_vault *vault, bson_t *properties, const char *field, const char *algorithm,
@@ -84,7 +88,7 @@ bson_t *oc_vault_schema(const oc_vault *vault, const char *algorithm) {
 
 mongoc_auto_encryption_opts_t *oc_vault_options(const oc_vault *vault, const bson_t *extra, const bson_t *schema_map) {
     mongoc_auto_encryption_opts_t *options = mongoc_auto_encryption_opts_new();
-    mongoc_auto_encryption_opts_set_keyvault_namespace(options, VAULT_DB, VAULT_COLLECTION);
+    mongoc_auto_encryption_opts_set_keyvault_namespace(options, vault->database, OC_KEY_COLLECTION);
     mongoc_auto_encryption_opts_set_kms_providers(options, vault->providers);
     mongoc_auto_encryption_opts_set_extra(options, extra);
     if (schema_map) {

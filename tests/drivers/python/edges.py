@@ -20,8 +20,10 @@ VALUES = {
     "string": "", "int": 5, "long": Int64(2**40), "date": datetime(2020, 5, 17), "objectId": ObjectId(), "binData": b"bytes",
     "timestamp": Timestamp(4, 5), "regex": Regex("^a", "i"), "javascript": Code("function () {}"),
 }
-RANDOM_VALUES = {**VALUES, "double": 1.5, "decimal": Decimal128("1.50"), "bool": True, "object": {"a": {"b": [1]}}, "array": [1, "x", {}],
-                 "javascriptWithScope": Code("x", {"x": 1})}
+RANDOM_VALUES = {
+    **VALUES, "double": 1.5, "decimal": Decimal128("1.50"), "bool": True, "object": {"a": {"b": [1]}}, "array": [1, "x", {}],
+    "javascriptWithScope": Code("x", {"x": 1}),
+}
 
 
 def client_with(name, schema):

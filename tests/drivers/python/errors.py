@@ -4,10 +4,10 @@ from pymongo.errors import EncryptionError
 
 from world import DATABASE, client, collections, equal, person, refusal, scenario
 
-RANDOMISED = ("Cannot query on fields encrypted with the randomized encryption algorithm: path 'notes', collection '%s'; declare the "
-          "field with the Deterministic algorithm to make it queryable by equality")
-OPERATOR = ("Invalid match expression operator on encrypted field 'ssn': %s: path 'ssn', collection '%%s'; encrypted fields can be "
-            "compared by $eq, $ne, $in, $nin and $exists")
+RANDOMISED = ("Cannot query on fields encrypted with the randomized encryption algorithm: path 'notes', collection '%s'; declare "
+              "the field with the Deterministic algorithm to make it queryable by equality")
+OPERATOR = ("Invalid match expression operator on encrypted field 'ssn': %s: path 'ssn', collection '%%s'; encrypted fields can "
+            "be compared by $eq, $ne, $in, $nin and $exists")
 TYPE = ("Cannot encrypt element of type: int, because schema requires that type is one of: [ string ]: path 'ssn', "
         "collection '%s'")
 ATTEMPTS = [

@@ -97,7 +97,8 @@ def people_schema():
     }
 
 
-ENCRYPTED = {"ssn": "deterministic", "number": "deterministic", "notes": "random", "records": "random", "address.street": "random"}
+ENCRYPTED = {"ssn": "deterministic", "number": "deterministic", "notes": "random", "records": "random",
+             "address.street": "random"}
 
 
 def person(id=0, **more):
