@@ -42,11 +42,21 @@ static const opencrypt_refusal bulk_refused = {
     .message = "expected one namespace in nsInfo: drivers encrypt bulk writes to one collection only",
     .hint = "write to one collection at a time"};
 
+static const opencrypt_refusal union_refused = {
+    .code_name = "",
+    .rule = "driver-union-with",
+    .path = "",
+    .op = "$unionWith",
+    .message = "failed to recurse $unionWith: drivers can read it only as an object",
+    .hint = "write {$unionWith: {coll: \"name\", pipeline: []}}"};
+
 static const opencrypt_refusal *refused_by_driver(const oc_judge *j, const char *name, const oc_namespaces *n) {
     if (oc_command_fate(name) == OC_REFUSED)
         return &command_refused;
     if (strcmp(name, "bulkWrite") == 0 && n->count > 1)
         return &bulk_refused;
+    if (n->short_union)
+        return &union_refused;
     for (size_t i = 0; i < n->count; i++) {
         const oc_collection *c = oc_schemas_find(j->schemas, n->list[i], strlen(n->list[i]));
         if (c && c->view && strcmp(name, "create") != 0 && strcmp(name, "collMod") != 0)

@@ -145,6 +145,16 @@ static void append_state_collection(bson_t *to, const char *member, const char *
     bson_append_utf8(to, member, -1, name, -1);
 }
 
+void oc_fields_add_defaults(bson_t *fields, const char *ns) {
+    bson_t none;
+    append_state_collection(fields, "escCollection", ns, "esc");
+    append_state_collection(fields, "ecocCollection", ns, "ecoc");
+    if (bson_has_field(fields, "fields"))
+        return;
+    bson_append_array_begin(fields, "fields", -1, &none);
+    bson_append_array_end(fields, &none);
+}
+
 bson_t *oc_fields_completed(const char *ns, const bson_t *doc) {
     bson_t *out = bson_new();
     bson_iter_t it;
@@ -155,8 +165,7 @@ bson_t *oc_fields_completed(const char *ns, const bson_t *doc) {
         else
             bson_append_iter(out, NULL, 0, &it);
     }
-    append_state_collection(out, "escCollection", ns, "esc");
-    append_state_collection(out, "ecocCollection", ns, "ecoc");
+    oc_fields_add_defaults(out, ns);
     return out;
 }
 

@@ -191,6 +191,7 @@ class Verdicts(Case):
         self.refused({"collStats": "people"}, "driver-command", "")
         two = {"bulkWrite": 1, "ops": [{"insert": 0, "document": {}}], "nsInfo": [{"ns": "hr.a"}, {"ns": "hr.b"}]}
         self.refused(two, "driver-bulk-write", "nsInfo")
+        self.refused({"aggregate": "people", "pipeline": [{"$unionWith": "other"}], "cursor": {}}, "driver-union-with", "")
 
     def test_marks(self):
         self.marked({"find": "people", "filter": {"$or": [{"ssn": "a"}, {"ssn": {"$in": ["b", "c"]}}]}}, ("ssn", "deterministic"))
@@ -300,6 +301,13 @@ class Shapes(Case):
         self.assertEqual(100, found["summary"]["commands"])
         self.assertEqual([90] + [1] * 10, [shape["count"] for shape in found["shapes"]])
         self.assertEqual("(all other shapes)", found["shapes"][0]["shape"])
+
+    def test_beyond_the_limit_collections_are_counted_together_too(self):
+        lines = "\n".join(json.dumps({"find": "c%d" % i, "filter": {}, "$db": "hr"}) for i in range(100))
+        found = report("--schema", MAP, "--max-shapes", "10", stdin=lines)
+        self.assertEqual(100, found["summary"]["commands"])
+        self.assertEqual([80] + [1] * 20, [shape["count"] for shape in found["shapes"]])
+        self.assertEqual("(other collections)", found["shapes"][0]["namespace"])
 
     def test_a_long_shape_is_cut_off(self):
         found = shapes({"find": "other", "filter": {"é%d" % i: 1 for i in range(2000)}},
