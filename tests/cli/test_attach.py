@@ -1,6 +1,6 @@
 """The commands that the checker shows to the engine are those that the real libmongocrypt shows to mongocryptd.
 
-    test_attach.py PATH-OF-OC_CLI_ATTACH PATH-OF-OC_ANALYZE [unittest arguments]
+    test_attach.py PATH-OF-OPENCRYPT PATH-OF-OC_CLI_ATTACH PATH-OF-OC_ANALYZE [unittest arguments]
 
 Needs the packages and modules of ../drivers/python.
 """
@@ -66,6 +66,19 @@ COMMANDS = [
 ]
 
 
+# What applications send besides the commands that are analysed.
+OTHERS = (
+    "getMore authenticate getnonce logout isMaster ismaster hello abortTransaction commitTransaction endSessions startSession "
+    "drop dropDatabase dropIndexes killCursors listCollections listDatabases listIndexes renameCollection ping saslStart "
+    "saslContinue killAllSessions killSessions killAllSessionsByPattern refreshSessions buildInfo getCmdLineOpts getLog "
+    "createSearchIndexes listSearchIndexes dropSearchIndex updateSearchIndex serverStatus compactStructuredEncryptionData "
+    "cleanupStructuredEncryptionData mapReduce mapreduce collStats collstats dbStats dbstats dataSize datasize validate "
+    "compact convertToCapped cloneCollectionAsCapped geoSearch planCacheListFilters planCacheSetFilter planCacheClear "
+    "planCacheClearFilters createUser updateUser dropUser usersInfo createRole currentOp killOp eval group geoNear "
+    "parallelCollectionScan reIndex top filemd5 analyze connectionStatus getParameter setParameter whatsmyuri dbHash dbhash"
+).split()
+
+
 def to_json(document):
     return json_util.dumps(document, json_options=json_util.CANONICAL_JSON_OPTIONS)
 
@@ -117,6 +130,22 @@ class Attached(unittest.TestCase):
             with self.subTest(command=command):
                 self.assertEqual(self.by_driver(db, command), self.by_checker(db, command))
 
+    def passes_libmongocrypt(self, name):
+        try:
+            self.crypt.encrypt_command("db", bson.encode({name: "staff"}))
+        except Exception as error:
+            self.assertIn("command not supported for auto encryption", str(error))
+            return False
+        return True
+
+    def test_other_commands(self):
+        """Those that libmongocrypt sends as they are are not analysed, the others are refused."""
+        lines = "\n".join(to_json({name: "staff", "$db": "db"}) for name in OTHERS)
+        done = subprocess.run([OPENCRYPT, "check", "--schema", self.schemas.name, "--format", "json"], input=lines, capture_output=True, text=True)
+        report = json.loads(done.stdout)
+        self.assertEqual({"driver-command"}, {shape["refusal"]["rule"] for shape in report["shapes"]})
+        self.assertEqual({name for name in OTHERS if self.passes_libmongocrypt(name)}, {entry["command"] for entry in report["notAnalysed"]})
+
     def test_the_short_form_of_union(self):
         """libmongocrypt cannot read it; the checker says so (driver-union-with)."""
         with self.assertRaisesRegex(Exception, "failed to recurse"):
@@ -124,5 +153,5 @@ class Attached(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    ATTACH, ANALYZE = sys.argv.pop(1), sys.argv.pop(1)
+    OPENCRYPT, ATTACH, ANALYZE = sys.argv.pop(1), sys.argv.pop(1), sys.argv.pop(1)
     unittest.main()
