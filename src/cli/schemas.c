@@ -350,7 +350,7 @@ static bool compile(oc_schemas *s, oc_collection *c, oc_family family) {
                                                                : OPENCRYPT_SCHEMA_REMOTE;
     schema->compiled = opencrypt_schema_compile(s->engine, kind, bson_get_data(schema->doc), schema->doc->len);
     if (!schema->compiled)
-        return fail(s, "out of memory");
+        oc_die_of_memory();
     const opencrypt_refusal *r = opencrypt_schema_refusal(schema->compiled);
     if (!r || schema->origin == OC_SERVER)
         return true;
@@ -361,7 +361,7 @@ static bool compile(oc_schemas *s, oc_collection *c, oc_family family) {
 bool oc_schemas_compile(oc_schemas *s) {
     s->engine = opencrypt_engine_new();
     if (!s->engine)
-        return fail(s, "out of memory");
+        oc_die_of_memory();
     for (size_t i = 0; i < s->count; i++)
         for (oc_family family = OC_CSFLE; family <= OC_QE; family++)
             if (s->list[i].of[family].doc && !compile(s, &s->list[i], family))

@@ -412,7 +412,8 @@ class Malformed(Case):
             (b'{"find": "people", "filter": {"a": 1e999}}', malformed),
             (b'{"find": "people", "filter": {"a": "\xff\xfe"}, "$db": "hr"}', "it is not UTF-8"),
             (b'{"find": "people", "filter": {"a": "\xed\xa0\x80"}, "$db": "hr"}', "it is not UTF-8"),
-            (b'{"find": "people", "filter": {"a": "\x00"}, "$db": "hr"}', "it holds a NUL or DEL character"),
+            (b'{"find": "people", "filter": {"a": "\x00"}, "$db": "hr"}', "it holds a NUL, or a name that starts with DEL"),
+            (b'{"find": "people", "filter": {"\x7ftype": 1}, "$db": "hr"}', "it holds a NUL, or a name that starts with DEL"),
             (b'{"find": "people", "filter": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001, "it is nested too deep"),
             (b'{"find": "people", "filter": {"a": ' + b'[' * 5000 + b"]" * 5000 + b"}}", "it is nested too deep"),
             (b'{"a": 1}', "neither a command nor a record that holds one"),
@@ -648,9 +649,9 @@ class Options(Case):
 class Terminal(Case):
     """Colours and progress are for terminals only."""
 
-    def on_terminal(self, environment):
+    def on_terminal(self, environment, path="inputs/commands.jsonl"):
         parent, child = pty.openpty()
-        subprocess.run([OPENCRYPT, "check", "--schema", MAP, "inputs/commands.jsonl"], stdout=child, stderr=child, cwd=HERE,
+        subprocess.run([OPENCRYPT, "check", "--schema", MAP, path], stdout=child, stderr=child, cwd=HERE,
                        env={**os.environ, **environment})
         os.close(child)
         output = b""
@@ -665,6 +666,12 @@ class Terminal(Case):
         self.assertIn(b"\x1b[31mrefused", self.on_terminal({"TERM": "xterm", "NO_COLOR": ""}))
         self.assertNotIn(b"\x1b[31m", self.on_terminal({"TERM": "xterm", "NO_COLOR": "1"}))
         self.assertNotIn(b"\x1b[31m", self.on_terminal({"TERM": "dumb", "NO_COLOR": ""}))
+
+    def test_progress(self):
+        path = self.file('{"find": "people", "filter": {"ssn": "x"}, "$db": "hr"}\n' * 5000)
+        output = self.on_terminal({"TERM": "xterm"}, path)
+        self.assertRegex(output, rb"\r\x1b\[K.*: \d+ %, 4096 commands, 1 shapes\r\x1b\[K")
+        self.assertEqual("", check("--schema", MAP, path).err)
 
     def test_none_in_files(self):
         result = check("--schema", MAP, "inputs/commands.jsonl")
