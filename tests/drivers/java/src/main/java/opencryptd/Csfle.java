@@ -297,6 +297,8 @@ final class Csfle implements AutoCloseable {
         }
         people("lookup").insertMany(List.of(person("Ada", ADA), person("Bob", BOB)));
         people("lookup_visits").insertMany(List.of(person("monday", ADA), person("friday", ADA)));
+        checkStored("lookup", "Ada");
+        checkStored("lookup_visits", "friday");
         List<Document> found = people("lookup").aggregate(List.of(
                 Aggregates.match(eq("ssn", ADA)),
                 Aggregates.lookup("lookup_visits", List.of(Aggregates.match(eq("ssn", ADA))), "visits")))

@@ -2,6 +2,7 @@ package opencryptd;
 
 import static com.mongodb.client.model.Filters.and;
 import static com.mongodb.client.model.Filters.eq;
+import static com.mongodb.client.model.Filters.expr;
 import static com.mongodb.client.model.Filters.gt;
 import static com.mongodb.client.model.Filters.gte;
 import static com.mongodb.client.model.Filters.in;
@@ -50,12 +51,17 @@ final class Queryable {
     void run(Report report) {
         report.run("queryable", this::queryable);
         report.run("queryable-server-schema", this::serverSchema);
+        report.run("queryable-text", this::text);
     }
 
     private void queryable() {
         needStore();
         AutoEncryptionSettings.Builder settings = vault.settings(Map.of())
-                .encryptedFieldsMap(Map.of(database + "." + collection, create()));
+                .encryptedFieldsMap(Map.of(database + "." + collection, create(collection, List.of(
+                        field("ssn", "string").append("queries", new Document("queryType", "equality")),
+                        field("age", "int").append("queries",
+                                new Document("queryType", "range").append("min", 0).append("max", 0x7FFFFF)),
+                        field("notes", "string")))));
         Wiretap tap = new Wiretap();
         try (MongoClient client = vault.client(settings, tap)) {
             MongoCollection<Document> people = client.getDatabase(database).getCollection(collection);
@@ -101,16 +107,40 @@ final class Queryable {
         }
     }
 
+    /** Queries for the beginning and the end of a string. */
+    private void text() {
+        needStore();
+        AutoEncryptionSettings.Builder settings = vault.settings(Map.of())
+                .encryptedFieldsMap(Map.of(database + ".queryable_text", create("queryable_text", List.of(
+                        field("title", "string").append("queries",
+                                List.of(ofText("prefixPreview"), ofText("suffixPreview")))))));
+        Wiretap tap = new Wiretap();
+        try (MongoClient client = vault.client(settings, tap)) {
+            MongoCollection<Document> books = client.getDatabase(database).getCollection("queryable_text");
+            books.insertOne(new Document("_id", "one").append("title", "Secretary"));
+            equal(Set.of("one"), names(books, textQuery("$encStrStartsWith", "prefix", "sec")));
+            equal(Set.of("one"), names(books, textQuery("$encStrEndsWith", "suffix", "ARY")));
+            equal(Set.of(), names(books, textQuery("$encStrStartsWith", "prefix", "ary")));
+        }
+        tap.checkHidden("Sec");
+        tap.checkHidden("sec");
+    }
+
+    private static Document ofText(String queryType) {
+        return new Document("queryType", queryType)
+                .append("strMinQueryLength", 2).append("strMaxQueryLength", 10)
+                .append("caseSensitive", false).append("diacriticSensitive", false);
+    }
+
+    private static Bson textQuery(String operator, String part, String text) {
+        return expr(new Document(operator, new Document("input", "$title").append(part, text)));
+    }
+
     /** Makes the collection, with a data key for each field, and returns the fields. */
-    private BsonDocument create() {
-        Document fields = new Document("fields", List.of(
-                field("ssn", "string").append("queries", new Document("queryType", "equality")),
-                field("age", "int").append("queries",
-                        new Document("queryType", "range").append("min", 0).append("max", 0x7FFFFF)),
-                field("notes", "string")));
+    private BsonDocument create(String name, List<Document> fields) {
         try (MongoClient client = vault.client(Map.of())) {
-            return vault.encryption.createEncryptedCollection(client.getDatabase(database), collection,
-                    new CreateCollectionOptions().encryptedFields(fields),
+            return vault.encryption.createEncryptedCollection(client.getDatabase(database), name,
+                    new CreateCollectionOptions().encryptedFields(new Document("fields", fields)),
                     new CreateEncryptedCollectionParams("local"));
         }
     }
