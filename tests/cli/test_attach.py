@@ -74,7 +74,7 @@ OTHERS = (
     "createSearchIndexes listSearchIndexes dropSearchIndex updateSearchIndex serverStatus compactStructuredEncryptionData "
     "cleanupStructuredEncryptionData mapReduce mapreduce collStats collstats dbStats dbstats dataSize datasize validate "
     "compact convertToCapped cloneCollectionAsCapped geoSearch planCacheListFilters planCacheSetFilter planCacheClear "
-    "planCacheClearFilters createUser updateUser dropUser usersInfo createRole currentOp killOp eval group geoNear "
+    "planCacheClearFilters createUser updateUser dropUser usersInfo createRole currentOp killOp group geoNear "
     "parallelCollectionScan reIndex top filemd5 analyze connectionStatus getParameter setParameter whatsmyuri dbHash dbhash"
 ).split()
 
