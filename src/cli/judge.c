@@ -22,20 +22,20 @@ void oc_judge_done(oc_judge *j) {
 /* ---- what libmongocrypt refuses before it asks ---- */
 
 #define BY_DRIVER(rule_, path_, op_, message_, hint_)                                                                  \
-    { .code_name = "", .rule = "driver-" rule_, .path = path_, .op = op_, .message = message_, .hint = hint_ }
+    { .code_name = "", .rule = (rule_), .path = (path_), .op = (op_), .message = (message_), .hint = (hint_) }
 
 static const opencrypt_refusal command_refused =
-    BY_DRIVER("command", "", "", "command not supported for auto encryption",
+    BY_DRIVER("driver-command", "", "", "command not supported for auto encryption",
               "run it with a client that does not encrypt automatically");
 static const opencrypt_refusal view_refused =
-    BY_DRIVER("view", "", "", "cannot auto encrypt a view", "query the collection that it is a view of");
+    BY_DRIVER("driver-view", "", "", "cannot auto encrypt a view", "query the collection that it is a view of");
 static const opencrypt_refusal bulk_refused =
-    BY_DRIVER("bulk-write", "nsInfo", "bulkWrite",
+    BY_DRIVER("driver-bulk-write", "nsInfo", "bulkWrite",
               "expected one namespace in nsInfo: drivers encrypt bulk writes to one collection only",
               "write to one collection at a time");
-static const opencrypt_refusal union_refused =
-    BY_DRIVER("union-with", "", "$unionWith", "failed to recurse $unionWith: drivers can read it only as an object",
-              "write {$unionWith: {coll: \"name\", pipeline: []}}");
+static const opencrypt_refusal union_refused = BY_DRIVER(
+    "driver-union-with", "", "$unionWith", "failed to recurse $unionWith: drivers can read it only as an object",
+    "write {$unionWith: {coll: \"name\", pipeline: []}}");
 
 static const opencrypt_refusal *refused_by_driver(const oc_judge *j, const char *name, const oc_namespaces *n) {
     if (oc_command_fate(name) == OC_REFUSED)
