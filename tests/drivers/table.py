@@ -70,30 +70,39 @@ def more(servers):
     return len(passed - set(SCENARIOS))
 
 
-def rows(language, ways, notes):
-    """Ways with the same cells share a row."""
-    shared = {}
-    for way in WAYS:
-        if way in ways:
-            cells = tuple(cell(ways[way], scenario, notes) for scenario in SCENARIOS)
-            shared.setdefault(cells, []).append(way)
+def version(ways):
+    """Name and version of the driver, and of its libmongocrypt."""
     driver = next(iter(next(iter(ways.values())).values()))["driver"]
-    name = "%s | %s %s" % (language.partition("-")[0], driver["name"], driver["version"])
-    for cells, names in shared.items():
-        others = ", ".join(str(number) for number in sorted({more(ways[way]) for way in names}))
-        yield "| %s | %s | %s | %s |" % (name, ", ".join(names), " | ".join(cells), others)
+    return "%s %s" % (driver["name"], driver["version"]), driver["libmongocrypt"] or ""
+
+
+def of_each_way(cells):
+    """One cell for the ways together where they agree."""
+    return cells[0] if len(set(cells)) == 1 else " / ".join(cell or "?" for cell in cells)
 
 
 def table(results):
+    """A column for each driver, a row for each scenario."""
     notes = Notes()
-    lines = [row for language in sorted(results) for row in rows(language, results[language], notes)]
+    languages = sorted(results)
+    drivers = [results[language] for language in languages]
+    ways = [[way for way in WAYS if way in driver] for driver in drivers]
+    rows = [
+        ["", *(language.partition("-")[0] for language in languages)],
+        ["---"] * (len(drivers) + 1),
+        ["driver", *(version(driver)[0] for driver in drivers)],
+        ["libmongocrypt", *(version(driver)[1] for driver in drivers)],
+        ["ways", *(", ".join(names) for names in ways)],
+    ]
+    for scenario in SCENARIOS:
+        rows.append([scenario, *(of_each_way([cell(driver[way], scenario, notes) for way in names])
+                                 for driver, names in zip(drivers, ways))])
+    rows.append(["more", *(of_each_way([str(more(driver[way])) for way in names]) for driver, names in zip(drivers, ways))])
     return "\n".join([
-        "| language | driver | ways | %s | more |" % " | ".join(SCENARIOS),
-        "| --- | --- | --- |%s" % (" --- |" * (len(SCENARIOS) + 1)),
-        *lines,
+        *("| %s |" % " | ".join(row) for row in rows),
         "",
-        "✓ passed against FerretDB, s against the stand-in store only, – skipped, empty: not run; more: how many other scenarios",
-        "passed.",
+        "✓ passed in each way against FerretDB, s against the stand-in store only, – skipped, ? not run; with slashes: by way. more:",
+        "how many other scenarios passed.",
         "",
         *notes.lines(),
         "",
