@@ -43,16 +43,16 @@ bool oc_check_type(oc_analysis *a, const oc_elem *e, const oc_meta *meta, const 
         return oc_fail(a->error, OC_VALUE_CIPHERTEXT, how->path, how->op,
                        "give the plaintext, or use a client that does not encrypt automatically",
                        "Cannot encrypt element of type: binData, because it is already encrypted (subtype 6)");
-    if (meta->algorithm == OC_DETERMINISTIC && never_deterministic(e->type))
-        return oc_fail(a->error, OC_VALUE_TYPE, how->path, how->op, "declare the field with the Random algorithm",
-                       "Cannot encrypt element of type: %s", type);
     if (meta->types && !(meta->types & OC_TYPE_BIT(e->type))) {
         char types[256] = "";
         list_types(types, sizeof types, meta->types);
-        return oc_fail(a->error, OC_VALUE_TYPE, how->path, how->op, NULL,
+        return oc_fail(a->error, OC_VALUE_TYPE, how->path, how->op, "give a value of the type that the schema declares",
                        "Cannot encrypt element of type: %s, because schema requires that type is one of: [ %s ]", type,
                        types);
     }
+    if (meta->algorithm == OC_DETERMINISTIC && never_deterministic(e->type))
+        return oc_fail(a->error, OC_VALUE_TYPE, how->path, how->op, "declare the field with the Random algorithm",
+                       "Cannot encrypt element of type: %s", type);
     return true;
 }
 

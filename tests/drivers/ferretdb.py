@@ -69,8 +69,16 @@ def go(command, folder):
     except subprocess.TimeoutExpired:
         raise Unavailable("go %s has not finished in %d seconds" % (command[0], LONGEST)) from None
     if done.returncode:
-        raise Unavailable("FerretDB cannot be built: go %s: %s" % (command[0], last_line(done.stdout + done.stderr)))
+        raise Unavailable("FerretDB cannot be built: go %s: %s" % (command[0], complaint(done)))
     return done.stdout
+
+
+def complaint(done):
+    """With -json the reason is a field of the output."""
+    try:
+        return last_line(json.loads(done.stdout)["Error"])
+    except (ValueError, KeyError):
+        return last_line(done.stderr)
 
 
 def last_line(text):

@@ -21,6 +21,14 @@ BUILT = {"node_modules", "target", "vendor", "build"}
 BLOCK = re.compile(r"^[^\n\w]*\[options (\w+)\][^\n]*\n(.*?)^[^\n\w]*\[end\]", re.M | re.S)
 
 
+INTRODUCTION = """\
+# Client options
+
+What an application writes so that its driver finds opencryptd, in each of the three ways. Each block is a piece of an application
+that the driver tests run. Made by `./dev driver-docs`; `./dev test drivers` fails if it is out of date.
+"""
+
+
 # ---- the table ----
 
 def load(build):
@@ -57,7 +65,8 @@ def cell(servers, scenario, notes):
 
 
 def more(servers):
-    passed = {name for results in servers.values() for name, outcome in results["scenarios"].items() if outcome["result"] == "ok"}
+    outcomes = [item for results in servers.values() for item in results["scenarios"].items()]
+    passed = {name for name, outcome in outcomes if outcome["result"] == "ok"}
     return len(passed - set(SCENARIOS))
 
 
@@ -83,7 +92,9 @@ def table(results):
         "| --- | --- |%s" % (" --- |" * (len(SCENARIOS) + 1)),
         *lines,
         "",
-        "✓ passed against FerretDB, s against the stand-in store only, – skipped, empty: not run; more: how many other scenarios passed.",
+        "✓ passed against FerretDB, s against the stand-in store only, – skipped, empty: not run; more: how many other scenarios",
+        "passed.",
+        "",
         *notes.lines(),
         "",
     ])
@@ -114,9 +125,7 @@ def blocks(path):
 
 
 def options():
-    lines = ["# Client options", "",
-             "What an application writes so that its driver finds opencryptd, in each of the three ways. Each block is a piece of an",
-             "application that the driver tests run. Made by `./dev driver-docs`; `./dev test drivers` fails if it is out of date.", ""]
+    lines = INTRODUCTION.splitlines() + [""]
     for folder in sorted(path for path in DRIVERS.iterdir() if path.is_dir()):
         for path in sources(folder):
             found = blocks(path)

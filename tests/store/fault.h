@@ -16,6 +16,7 @@
     X(IMMUTABLE_FIELD, 66, "ImmutableField")                                                                           \
     X(DOCUMENT_VALIDATION, 121, "DocumentValidationFailure")                                                           \
     X(DUPLICATE_KEY, 11000, "DuplicateKey")                                                                            \
+    X(DUPLICATE_FIELD, 40413, "Location40413")                                                                         \
     X(UNKNOWN_FIELD, 40415, "Location40415")
 
 enum {

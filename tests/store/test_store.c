@@ -100,6 +100,7 @@ static void refuses_what_it_does_not_know(void **state) {
         {"{'find': 'c', 'filter': {'$where': '1'}}", "{'ok': 0.0, 'code': 2}"},
         {"{'find': 'c', 'sort': {'a': 1}}", "{'ok': 0.0, 'code': 40415}"},
         {"{'find': 'c', 'filter': {}, 'jsonSchema': {}}", "{'ok': 0.0, 'code': 40415}"},
+        {"{'find': 'c', 'filter': {}, 'filter': {}}", "{'ok': 0.0, 'code': 40413}"},
         {"{'aggregate': 'c', 'pipeline': [{'$sort': {'a': 1}}], 'cursor': {}}", "{'ok': 0.0, 'code': 40415}"},
         {"{'update': 'c', 'updates': [{'q': {}, 'u': {'$inc': {'a': 1}}}]}",
          "{'n': 0, 'writeErrors': [{'index': 0, 'code': 9, 'errmsg': 'Unknown modifier: $inc'}]}"});
@@ -130,7 +131,8 @@ static void updates(void **state) {
 static void finds_and_modifies(void **state) {
     (void)state;
     RUN(INSERT("{'_id': 1, 'a': 1}"),
-        {"{'findAndModify': 'c', 'query': {'a': 1}, 'update': {'$set': {'a': 2}}}",
+        {"{'findAndModify': 'c', 'query': {'a': 1}, 'update': {}, 'fields': {'a': 1}}", "{'ok': 0.0, 'code': 2}"},
+        {"{'findAndModify': 'c', 'query': {'a': 1}, 'update': {'$set': {'a': 2}}, 'fields': {}}",
          "{'lastErrorObject': {'n': 1, 'updatedExisting': true}, 'value': {'_id': 1, 'a': 1}}"},
         {"{'findAndModify': 'c', 'query': {'a': 2}, 'update': {'a': 3}, 'new': true}", "{'value': {'_id': 1, 'a': 3}}"},
         {"{'findAndModify': 'c', 'query': {'a': 9}, 'update': {'a': 3}}", "{'value': null}"},
@@ -175,6 +177,7 @@ static void lists_collections_with_their_validators(void **state) {
          "{'cursor': {'firstBatch': [{'name': 'c', 'type': 'collection',"
          " 'options': {'validator': {'$jsonSchema': {'bsonType': 'object'}}}}],"
          " 'id': {'$numberLong': '0'}, 'ns': 'test.$cmd.listCollections'}}"},
+        {"{'listDatabases': 1, 'nameOnly': true}", "{'databases': [{'name': 'test'}], 'ok': 1.0}"},
         {"{'drop': 'd'}", "{'ok': 1.0}"}, {"{'drop': 'd'}", "{'ok': 0.0, 'code': 26}"});
 }
 

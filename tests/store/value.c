@@ -133,9 +133,14 @@ static bool listed(const char *names, const char *key) {
 }
 
 bool oc_value_only(const bson_t *document, const char *names, const char *where, oc_fault *fault) {
-    bson_iter_t at;
+    bson_iter_t at, first;
     bson_iter_init(&at, document);
     while (bson_iter_next(&at)) {
+        bson_iter_init_find(&first, document, bson_iter_key(&at));
+        if (bson_iter_offset(&first) != bson_iter_offset(&at)) {
+            return oc_fault_set(fault, OC_FAULT_DUPLICATE_FIELD, "BSON field '%s.%s' is a duplicate field.", where,
+                                bson_iter_key(&at));
+        }
         if (!listed(names, bson_iter_key(&at))) {
             return oc_fault_set(fault, OC_FAULT_UNKNOWN_FIELD, "BSON field '%s.%s' is an unknown field.", where,
                                 bson_iter_key(&at));

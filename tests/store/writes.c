@@ -280,9 +280,14 @@ static bool modify_update(const modification *m) {
 
 bool oc_run_find_and_modify(oc_request *request) {
     modification m = {.request = request, .collection = make_collection(request)};
+    bson_t fields;
     if (!oc_value_document(request->command, "query", &m.filter, request->fault) ||
-        !oc_filter_check(&m.filter, request->fault)) {
+        !oc_filter_check(&m.filter, request->fault) ||
+        !oc_value_document(request->command, "fields", &fields, request->fault)) {
         return false;
+    }
+    if (!bson_empty(&fields)) {
+        return oc_fault_set(request->fault, OC_FAULT_BAD_VALUE, "the store has no projection for findAndModify");
     }
     const oc_documents *documents = &m.collection->documents;
     while (m.index < documents->count && !oc_filter_match(&m.filter, documents->items[m.index], request->fault)) {

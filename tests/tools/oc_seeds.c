@@ -51,19 +51,35 @@ static void seed_wire(seeds *s, const bson_t *command) {
     write_seed(s, head, sizeof head, bson_get_data(command), command->len);
 }
 
+/* As a line of JSON by itself, and as one of a server's log. */
+static void seed_cli(seeds *s, const bson_t *command) {
+    static const char log[] = "{\"t\":0,\"c\":\"\",\"msg\":\"Slow query\",\"attr\":{\"ns\":\"db.people\",\"command\":";
+    size_t len;
+    char *json = bson_as_relaxed_extended_json(command, &len);
+    if (!json)
+        return;
+    write_seed(s, "", 0, (const uint8_t *)json, len);
+    char *line = bson_strdup_printf("%s}}", json);
+    write_seed(s, log, sizeof log - 1, (const uint8_t *)line, len + 2);
+    bson_free(line);
+    bson_free(json);
+}
+
 static void seed(const oc_case *c, void *data) {
     seeds *s = data;
     if (strcmp(s->target, "schema") == 0)
         seed_schema(s, c->command);
     else if (strcmp(s->target, "wire") == 0)
         seed_wire(s, c->command);
+    else if (strcmp(s->target, "cli") == 0)
+        seed_cli(s, c->command);
     else
         write_seed(s, "", 0, bson_get_data(c->command), c->command->len);
 }
 
 int main(int argc, char **argv) {
     if (argc != 4) {
-        fprintf(stderr, "usage: oc_seeds CASES analyze|schema|wire FOLDER\n");
+        fprintf(stderr, "usage: oc_seeds CASES analyze|schema|wire|cli FOLDER\n");
         return 2;
     }
     seeds s = {argv[2], argv[3], 0};

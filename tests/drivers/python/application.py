@@ -7,7 +7,7 @@ import pymongo
 from pymongocrypt import libmongocrypt_version
 
 import world
-import csfle, errors, load, asynchronous, queryable, tutorial_run  # noqa: E401, F401; their scenarios run in this order
+import csfle, edges, errors, load, asynchronous, queryable, tutorial_run  # noqa: E401, F401; their scenarios run in this order
 
 
 def run(name, function):

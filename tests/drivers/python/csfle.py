@@ -101,7 +101,8 @@ def find():
     equal([d["_id"] for d in encrypting.find({}, skip=2, limit=3)], [2, 3, 4])
     if world.SERVER == "ferretdb":  # the store knows no order, and sends all at once
         equal([d["_id"] for d in encrypting.find().sort("age", -1).limit(2)], [9, 8])
-        equal([d["_id"] for d in encrypting.find({"age": {"$gte": 35}, "ssn": {"$ne": "ssn-secret-7"}}).sort("_id", 1)], [5, 6, 8, 9])
+        query = {"age": {"$gte": 35}, "ssn": {"$ne": "ssn-secret-7"}}
+        equal([d["_id"] for d in encrypting.find(query).sort("_id", 1)], [5, 6, 8, 9])
         equal([d["ssn"] for d in encrypting.find({}, batch_size=3).sort("_id", 1)], ["ssn-secret-%d" % n for n in range(10)])
         equal([d["_id"] for d in encrypting.find({"name": {"$regex": "[12]$"}})], [1, 2])
 
@@ -113,9 +114,11 @@ def update():
     equal((changed.matched_count, changed.modified_count), (1, 1))
     found = encrypting.find_one({"ssn": "changed-secret"})
     equal((found["_id"], found["address"]["street"]), (1, "new-secret"))
-    equal(encrypting.update_many({"age": {"$exists": True}}, {"$set": {"notes": "all-secret"}, "$unset": {"name": ""}}).matched_count, 4)
+    every = {"age": {"$exists": True}}
+    equal(encrypting.update_many(every, {"$set": {"notes": "all-secret"}, "$unset": {"name": ""}}).matched_count, 4)
     equal({d["notes"] for d in encrypting.find()}, {"all-secret"})
-    made = encrypting.update_one({"ssn": "upsert-secret"}, {"$set": {"notes": "made-secret"}, "$setOnInsert": {"age": 1}}, upsert=True)
+    upsert = {"$set": {"notes": "made-secret"}, "$setOnInsert": {"age": 1}}
+    made = encrypting.update_one({"ssn": "upsert-secret"}, upsert, upsert=True)
     equal(encrypting.find_one({"_id": made.upserted_id}, {"_id": 0}), {"ssn": "upsert-secret", "notes": "made-secret", "age": 1})
     check_all_stored(plain, 5)
     if world.SERVER == "ferretdb":
@@ -231,7 +234,8 @@ def aggregate():
     encrypting, _ = collections("aggregate", [person(n) for n in range(4)] + [{**person(4), "ssn": "ssn-secret-0"}])
     found = list(encrypting.aggregate([{"$match": {"ssn": "ssn-secret-2"}}, {"$project": {"ssn": 1, "notes": 1, "_id": 0}}]))
     equal(found, [{"ssn": "ssn-secret-2", "notes": "notes-secret-2"}])
-    equal([d["_id"] for d in encrypting.aggregate([{"$match": {"ssn": {"$in": ["ssn-secret-0"]}}}, {"$skip": 1}, {"$limit": 5}])], [4])
+    pipeline = [{"$match": {"ssn": {"$in": ["ssn-secret-0"]}}}, {"$skip": 1}, {"$limit": 5}]
+    equal([d["_id"] for d in encrypting.aggregate(pipeline)], [4])
     groups = {d["_id"]: d["n"] for d in encrypting.aggregate([{"$group": {"_id": "$ssn", "n": {"$sum": 1}}}])}
     equal(groups, {"ssn-secret-0": 2, "ssn-secret-1": 1, "ssn-secret-2": 1, "ssn-secret-3": 1})
     equal(list(encrypting.aggregate([{"$match": {"ssn": "ssn-secret-0"}}, {"$count": "n"}])), [{"n": 2}])
@@ -239,7 +243,7 @@ def aggregate():
         ordered = encrypting.aggregate([{"$match": {"ssn": {"$ne": "ssn-secret-0"}}}, {"$sort": {"age": -1}}], batchSize=1)
         equal([d["notes"] for d in ordered], ["notes-secret-3", "notes-secret-2", "notes-secret-1"])
     check_refused(["notes"], encrypting.aggregate, [{"$match": {"notes": "x"}}])
-    check_refused(["group", "random"], encrypting.aggregate, [{"$group": {"_id": "$notes"}}])
+    check_refused(["notes"], encrypting.aggregate, [{"$group": {"_id": "$notes"}}])
     check_refused(["ssn"], encrypting.aggregate, [{"$sort": {"ssn": 1}}])
 
 
@@ -249,7 +253,8 @@ def lookup():
     collections("lookup-visits", [person(n, visit=n) for n in range(2)])
     plain_ones = PLAIN[DATABASE]["lookup-plain"]
     plain_ones.insert_many([{"_id": n, "name": "Person %d" % n, "colour": "red"} for n in range(3)])
-    join = {"from": "lookup-visits", "as": "visits", "pipeline": [{"$match": {"ssn": "ssn-secret-1"}}, {"$project": {"visit": 1, "notes": 1}}]}
+    pipeline = [{"$match": {"ssn": "ssn-secret-1"}}, {"$project": {"visit": 1, "notes": 1}}]
+    join = {"from": "lookup-visits", "as": "visits", "pipeline": pipeline}
     found = list(people.aggregate([{"$match": {"ssn": "ssn-secret-0"}}, {"$lookup": join}]))
     equal(found, [{**person(0), "visits": [{"_id": 1, "visit": 1, "notes": "notes-secret-1"}]}])
     join = {"from": "lookup-plain", "localField": "name", "foreignField": "name", "as": "plain"}

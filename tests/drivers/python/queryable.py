@@ -1,24 +1,29 @@
 """Queryable Encryption. The store finds by the tokens of payloads; it keeps them as they came."""
-from bson import Int64
+from datetime import datetime
+
+from bson import Decimal128, Int64, ObjectId, Timestamp
 from pymongo import InsertOne, MongoClient
 from pymongo.errors import InvalidOperation, WriteError
 
-from world import (DATABASE, KEY_VAULT, KMS, PLAIN, SENT, URI, Skipped, auto_encryption, check_all_stored, check_hidden, check_refused,                   client, equal, key_vault, person, scenario)
+from world import (DATABASE, KEY_VAULT, KMS, PLAIN, SENT, URI, Skipped, auto_encryption, check_all_stored, check_hidden,
+                   check_refused, client, equal, key_vault, person, scenario)
 
 FIELDS = {
     "fields": [
         {"path": "ssn", "bsonType": "string", "keyId": None, "queries": {"queryType": "equality"}},
-        {"path": "age", "bsonType": "int", "keyId": None,
-         "queries": {"queryType": "range", "min": 0, "max": 200, "contention": Int64(0), "sparsity": Int64(1), "trimFactor": 2}},
+        {"path": "age", "bsonType": "int", "keyId": None, "queries": {
+            "queryType": "range", "min": 0, "max": 200, "contention": Int64(0), "sparsity": Int64(1), "trimFactor": 2}},
         {"path": "address.street", "bsonType": "string", "keyId": None},
     ]
 }
-TEXT = {"contention": Int64(0), "caseSensitive": False, "diacriticSensitive": False, "strMinQueryLength": 2, "strMaxQueryLength": 6}
+TEXT = {"contention": Int64(0), "caseSensitive": False, "diacriticSensitive": False,
+        "strMinQueryLength": 2, "strMaxQueryLength": 6}
 TEXT_FIELDS = {
     "fields": [
         {"path": "name", "bsonType": "string", "keyId": None,
          "queries": [{"queryType": "prefix", **TEXT}, {"queryType": "suffix", **TEXT}]},
-        {"path": "memo", "bsonType": "string", "keyId": None, "queries": [{"queryType": "substring", "strMaxLength": 20, **TEXT}]},
+        {"path": "memo", "bsonType": "string", "keyId": None,
+         "queries": [{"queryType": "substring", "strMaxLength": 20, **TEXT}]},
     ]
 }
 KINDS = {"ssn": "equality", "age": "range", "address.street": "unindexed"}
@@ -110,10 +115,63 @@ def queryable_server_schema():
             equal(error.code, 121)
 
 
+TYPES = {  # values in order
+    "int": [-5, 0, 7], "long": [Int64(-2**40), Int64(0), Int64(2**40)], "double": [-1.5, 0.0, 2.25],
+    "date": [datetime(1950, 1, 1), datetime(1970, 1, 1), datetime(2020, 5, 17)],
+    "decimal": [Decimal128("-1.5"), Decimal128("0"), Decimal128("2.25")],
+}
+RANGE_OPERATORS = {"$gt": [2], "$gte": [1, 2], "$lt": [0], "$lte": [0, 1], "$eq": [1], "$in": [1]}  # what the middle one finds
+EQUAL_TYPES = {"string": "s-secret", "bool": True, "objectId": ObjectId(), "binData": b"bytes", "timestamp": Timestamp(1, 2),
+               **{kind: TYPES[kind][0] for kind in ("int", "long", "date")}}
+
+
+@scenario("queryable-collections", server="store")
+def queryable_collections():
+    """Collections that come and go through the encrypting client: with its map, and with the helper."""
+    name, helped = "queryable-collections", "queryable-helped"
+    with key_vault() as vault:
+        fields = {"fields": [{**field, "keyId": vault.create_data_key("local")} for field in FIELDS["fields"]]}
+    options = auto_encryption(KMS, KEY_VAULT, encrypted_fields_map={"%s.%s" % (DATABASE, name): fields})
+    with MongoClient(URI, auto_encryption_opts=options) as encrypting, key_vault() as vault:
+        database = encrypting[DATABASE]
+        database.create_collection(name)
+        vault.create_encrypted_collection(database, helped, FIELDS, "local")
+        for one in (name, helped):
+            names = {one, "enxcol_.%s.esc" % one, "enxcol_.%s.ecoc" % one}
+            equal(names - set(database.list_collection_names()), set())
+            database[one].insert_one(resident(0))
+            equal(database[one].find_one({"age": {"$lte": 20}}), resident(0))
+            check_all_stored(PLAIN[DATABASE][one], 1, KINDS)
+            database.drop_collection(one)
+            equal(names & set(database.list_collection_names()), set())
+
+
+def field(path, kind, **query):
+    return {"path": path, "bsonType": kind, "keyId": None, "queries": query}
+
+
+@scenario("queryable-types", server="store")
+def queryable_types():
+    fields = [field("r_" + kind, kind, queryType="range", contention=Int64(0)) for kind in TYPES]
+    fields += [field("e_" + kind, kind, queryType="equality") for kind in EQUAL_TYPES]
+    with Encrypted("queryable-types", {"fields": fields}) as (encrypting, plain):
+        encrypting.insert_many([{"_id": n, **{"r_" + kind: values[n] for kind, values in TYPES.items()}} for n in range(3)])
+        encrypting.insert_one({"_id": 9, **{"e_" + kind: value for kind, value in EQUAL_TYPES.items()}})
+        check_all_stored(plain, 4, {one["path"]: one["queries"]["queryType"] for one in fields})
+        for kind, values in TYPES.items():
+            for operator, expected in RANGE_OPERATORS.items():
+                bound = [values[1]] if operator == "$in" else values[1]
+                equal((kind, operator, ids(encrypting.find({"r_" + kind: {operator: bound}}))), (kind, operator, expected))
+        for kind, value in EQUAL_TYPES.items():
+            found = encrypting.find_one({"e_" + kind: value})
+            equal(found["e_" + kind], value)
+
+
 @scenario("queryable-text", server="store")
 def queryable_text():
     with Encrypted("queryable-text", TEXT_FIELDS) as (encrypting, plain):
-        encrypting.insert_many([{"_id": 0, "name": "Zo\u00eb secret", "memo": "has a secret in it"}, {"_id": 1, "name": "Bob", "memo": "nothing"}])
+        encrypting.insert_many([{"_id": 0, "name": "Zo\u00eb secret", "memo": "has a secret in it"},
+                                {"_id": 1, "name": "Bob", "memo": "nothing"}])
         check_all_stored(plain, 2, {"name": "text", "memo": "text"})
         for operator, path, argument, value, expected in [
             ("$encStrStartsWith", "$name", "prefix", "zoe", [0]),

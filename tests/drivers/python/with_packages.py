@@ -6,6 +6,7 @@
 Exits with 77, which ctest counts as skipped, where there is no environment yet and none can be made: no package index is
 within reach, or Python came without venv.
 """
+import fcntl
 import os
 import pathlib
 import subprocess
@@ -43,9 +44,12 @@ def install(folder, python):
 def main(folder, *program):
     python, stamp = folder / "bin" / "python", folder / "installed.txt"
     wanted = REQUIREMENTS.read_text()
-    if not stamp.exists() or stamp.read_text() != wanted:
-        install(folder, python)
-        stamp.write_text(wanted)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open("%s.lock" % folder, "w") as lock:  # several languages' tests come here at a time
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != wanted:
+            install(folder, python)
+            stamp.write_text(wanted)
     os.execv(python, [python, "-B", *program])
 
 

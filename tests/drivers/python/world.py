@@ -97,7 +97,8 @@ def people_schema():
     }
 
 
-ENCRYPTED = {"ssn": "deterministic", "number": "deterministic", "notes": "random", "records": "random", "address.street": "random"}
+ENCRYPTED = {"ssn": "deterministic", "number": "deterministic", "notes": "random", "records": "random",
+             "address.street": "random"}
 
 
 def person(id=0, **more):
@@ -121,6 +122,7 @@ def collections(name, documents=(), of="csfle"):
     encrypting, plain = client(of)[DATABASE][name], PLAIN[DATABASE][name]
     if documents:
         encrypting.insert_many(documents)
+        check_all_stored(plain, len(documents))
     return encrypting, plain
 
 
@@ -151,7 +153,7 @@ def check_hidden(value, *secrets):
 
 
 def check_stored(document, fields=None, *secrets):
-    """The encrypted fields that a document has are ciphertext of their kind."""
+    """The encrypted fields that a document has are ciphertext of their kind, and no `secret` of their values is to be seen."""
     fields = ENCRYPTED if fields is None else fields
     check_hidden(document, *secrets)
     present = [path for path in fields if at(document, path) is not None]
