@@ -45,8 +45,10 @@ static void scan_pipeline(oc_namespaces *n, const bson_iter_t *pipeline, const c
 /* {from: "b", pipeline: […]} of $lookup, or {coll: …} of $unionWith. */
 static void scan_join(oc_namespaces *n, const bson_iter_t *stage, const char *db, int depth) {
     bson_iter_t it;
-    if (BSON_ITER_HOLDS_UTF8(stage))
+    if (BSON_ITER_HOLDS_UTF8(stage)) {
         add_namespace(n, db, bson_iter_utf8(stage, NULL));
+        n->short_union = true;
+    }
     if (!BSON_ITER_HOLDS_DOCUMENT(stage) || !bson_iter_recurse(stage, &it))
         return;
     while (bson_iter_next(&it)) {
@@ -204,10 +206,9 @@ static void append_csfle_map(bson_t *to, const chosen *list, size_t count, bool 
 }
 
 static void append_no_fields(bson_t *to, const char *ns) {
-    bson_t entry, fields;
+    bson_t entry;
     bson_append_document_begin(to, ns, -1, &entry);
-    bson_append_array_begin(&entry, "fields", -1, &fields);
-    bson_append_array_end(&entry, &fields);
+    oc_fields_add_defaults(&entry, ns);
     bson_append_document_end(to, &entry);
 }
 

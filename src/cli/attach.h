@@ -11,6 +11,7 @@
 typedef struct oc_namespaces {
     char **list; /* "db.collection" */
     size_t count, cap;
+    bool short_union; /* {$unionWith: "name"}, which libmongocrypt (1.21) cannot read */
 } oc_namespaces;
 
 /* As libmongocrypt finds them: of $lookup, $unionWith and $facet, and bulkWrite's nsInfo. */

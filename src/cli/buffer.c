@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static _Noreturn void die_of_memory(void) {
+void oc_die_of_memory(void) {
     fputs("opencrypt: out of memory\n", stderr);
     exit(2);
 }
@@ -13,7 +13,7 @@ static _Noreturn void die_of_memory(void) {
 void *oc_allocate(size_t size) {
     void *memory = calloc(1, size ? size : 1);
     if (!memory)
-        die_of_memory();
+        oc_die_of_memory();
     return memory;
 }
 
@@ -30,12 +30,12 @@ void oc_buffer_reserve(oc_buffer *b, size_t more) {
     size_t cap = b->cap ? b->cap : 256;
     while (cap - b->len < more) {
         if (cap > SIZE_MAX / 2)
-            die_of_memory();
+            oc_die_of_memory();
         cap *= 2;
     }
     b->data = realloc(b->data, cap);
     if (!b->data)
-        die_of_memory();
+        oc_die_of_memory();
     b->cap = cap;
 }
 

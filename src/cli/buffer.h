@@ -29,6 +29,7 @@ void oc_buffer_done(oc_buffer *b);
 size_t oc_utf8_length(const char *text, size_t len);
 bool oc_utf8_valid(const char *text, size_t len);
 
+_Noreturn void oc_die_of_memory(void);
 void *oc_allocate(size_t size); /* zeroed */
 char *oc_copy(const char *text, size_t len);
 

@@ -87,12 +87,13 @@ static bool needs_help(const char *text, size_t len) {
 /* ---- reading ---- */
 
 bool oc_json_parse(char *text, size_t len, bson_t *doc, const char **reason, char *detail) {
+    static const char stand_in[] = {'"', STAND_IN, '\0'};
     bson_error_t error = {0};
     bson_iter_t it;
     if (detail)
         *detail = '\0';
-    if (memchr(text, 0, len) || memchr(text, STAND_IN, len)) {
-        *reason = "it holds a NUL or DEL character";
+    if (memchr(text, 0, len) || memmem(text, len, stand_in, strlen(stand_in))) {
+        *reason = "it holds a NUL, or a name that starts with DEL";
         return false;
     }
     if (!oc_utf8_valid(text, len)) {

@@ -6,10 +6,11 @@
 #include "command.h"
 #include "shape.h"
 
-bool oc_judge_init(oc_judge *j, const oc_schemas *schemas, oc_tally *tally) {
+void oc_judge_init(oc_judge *j, const oc_schemas *schemas, oc_tally *tally) {
     *j = (oc_judge){.schemas = schemas, .tally = tally};
     j->request = opencrypt_request_new(schemas->engine, 0);
-    return j->request != NULL;
+    if (!j->request)
+        oc_die_of_memory();
 }
 
 void oc_judge_done(oc_judge *j) {
@@ -20,33 +21,29 @@ void oc_judge_done(oc_judge *j) {
 
 /* ---- what libmongocrypt refuses before it asks ---- */
 
-static const opencrypt_refusal command_refused = {.code_name = "",
-                                                  .rule = "driver-command",
-                                                  .path = "",
-                                                  .op = "",
-                                                  .message = "command not supported for auto encryption",
-                                                  .hint = "run it with a client that does not encrypt automatically"};
+#define BY_DRIVER(rule_, path_, op_, message_, hint_)                                                                  \
+    { .code_name = "", .rule = (rule_), .path = (path_), .op = (op_), .message = (message_), .hint = (hint_) }
 
-static const opencrypt_refusal view_refused = {.code_name = "",
-                                               .rule = "driver-view",
-                                               .path = "",
-                                               .op = "",
-                                               .message = "cannot auto encrypt a view",
-                                               .hint = "query the collection that it is a view of"};
-
-static const opencrypt_refusal bulk_refused = {
-    .code_name = "",
-    .rule = "driver-bulk-write",
-    .path = "nsInfo",
-    .op = "bulkWrite",
-    .message = "expected one namespace in nsInfo: drivers encrypt bulk writes to one collection only",
-    .hint = "write to one collection at a time"};
+static const opencrypt_refusal command_refused =
+    BY_DRIVER("driver-command", "", "", "command not supported for auto encryption",
+              "run it with a client that does not encrypt automatically");
+static const opencrypt_refusal view_refused =
+    BY_DRIVER("driver-view", "", "", "cannot auto encrypt a view", "query the collection that it is a view of");
+static const opencrypt_refusal bulk_refused =
+    BY_DRIVER("driver-bulk-write", "nsInfo", "bulkWrite",
+              "expected one namespace in nsInfo: drivers encrypt bulk writes to one collection only",
+              "write to one collection at a time");
+static const opencrypt_refusal union_refused = BY_DRIVER(
+    "driver-union-with", "", "$unionWith", "failed to recurse $unionWith: drivers can read it only as an object",
+    "write {$unionWith: {coll: \"name\", pipeline: []}}");
 
 static const opencrypt_refusal *refused_by_driver(const oc_judge *j, const char *name, const oc_namespaces *n) {
     if (oc_command_fate(name) == OC_REFUSED)
         return &command_refused;
     if (strcmp(name, "bulkWrite") == 0 && n->count > 1)
         return &bulk_refused;
+    if (n->short_union)
+        return &union_refused;
     for (size_t i = 0; i < n->count; i++) {
         const oc_collection *c = oc_schemas_find(j->schemas, n->list[i], strlen(n->list[i]));
         if (c && c->view && strcmp(name, "create") != 0 && strcmp(name, "collMod") != 0)

@@ -14,8 +14,8 @@ typedef struct oc_judge {
     oc_buffer shape, marks; /* of the command in work */
 } oc_judge;
 
-/* False: memory is exhausted. `schemas` are compiled. */
-bool oc_judge_init(oc_judge *j, const oc_schemas *schemas, oc_tally *tally);
+/* `schemas` are compiled. */
+void oc_judge_init(oc_judge *j, const oc_schemas *schemas, oc_tally *tally);
 /* `db`: the command's database, "" if it is not known. */
 void oc_judge_command(oc_judge *j, const bson_t *command, const char *db, oc_seen seen);
 void oc_judge_done(oc_judge *j);

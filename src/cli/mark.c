@@ -241,8 +241,9 @@ static int print_reply(marker *m, const opencrypt_reply *reply) {
     bson_t doc, out = BSON_INITIALIZER;
     bson_iter_t it;
     m->placeholders = opencrypt_placeholders_new(reply->data, reply->len);
-    if (!m->placeholders || !bson_init_static(&doc, reply->data, reply->len))
-        return oc_complain("out of memory");
+    if (!m->placeholders)
+        oc_die_of_memory();
+    bson_init_static(&doc, reply->data, reply->len);
     m->next = opencrypt_placeholders_next(m->placeholders);
     if (bson_iter_init(&it, &doc))
         decode(m, &out, &it);
@@ -277,7 +278,7 @@ static int run(marker *m) {
     opencrypt_reply reply;
     m->request = opencrypt_request_new(m->schemas.engine, 0);
     if (!m->request)
-        return oc_complain("out of memory");
+        oc_die_of_memory();
     oc_namespaces_find(&m->namespaces, &m->command, m->db);
     bson_t *sent = with_schemas(m);
     bool ok = opencrypt_analyze(m->request, bson_get_data(sent), sent->len, NULL, 0, &reply);

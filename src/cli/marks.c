@@ -168,19 +168,19 @@ static void add(oc_buffer *out, const oc_schemas *s, const oc_namespaces *n, con
     oc_buffer_char(out, '\0');
 }
 
-bool oc_marks_collect(oc_buffer *out, const oc_schemas *s, const oc_namespaces *n, const opencrypt_reply *reply) {
+void oc_marks_collect(oc_buffer *out, const oc_schemas *s, const oc_namespaces *n, const opencrypt_reply *reply) {
     opencrypt_placeholders *placeholders = opencrypt_placeholders_new(reply->data, reply->len);
     const opencrypt_placeholder *p;
     size_t start = out->len;
-    while (placeholders && (p = opencrypt_placeholders_next(placeholders))) {
+    if (!placeholders)
+        oc_die_of_memory();
+    while ((p = opencrypt_placeholders_next(placeholders))) {
         size_t from = out->len;
         add(out, s, n, p);
         if (is_repeated(out, start, from))
             out->len = from;
     }
-    bool ok = placeholders && !opencrypt_placeholders_refusal(placeholders);
     opencrypt_placeholders_free(placeholders);
-    return ok;
 }
 
 oc_marks oc_marks_read(const oc_buffer *collected) {

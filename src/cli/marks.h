@@ -26,8 +26,8 @@ void oc_mark_path(oc_buffer *out, const oc_schemas *s, const oc_namespaces *n, c
 void oc_mark_key(oc_buffer *out, const opencrypt_placeholder *p);
 const char *oc_mark_use(const opencrypt_placeholder *p);
 
-/* Appends "path\0algorithm\0use\0key\0" of each, once. False: memory, or a placeholder that is none. */
-bool oc_marks_collect(oc_buffer *out, const oc_schemas *s, const oc_namespaces *n, const opencrypt_reply *reply);
+/* Appends "path\0algorithm\0use\0key\0" of each, once. */
+void oc_marks_collect(oc_buffer *out, const oc_schemas *s, const oc_namespaces *n, const opencrypt_reply *reply);
 /* From what oc_marks_collect has made. */
 oc_marks oc_marks_read(const oc_buffer *collected);
 void oc_marks_done(oc_marks *marks);

@@ -145,6 +145,16 @@ static void append_state_collection(bson_t *to, const char *member, const char *
     bson_append_utf8(to, member, -1, name, -1);
 }
 
+void oc_fields_add_defaults(bson_t *fields, const char *ns) {
+    bson_t none;
+    append_state_collection(fields, "escCollection", ns, "esc");
+    append_state_collection(fields, "ecocCollection", ns, "ecoc");
+    if (bson_has_field(fields, "fields"))
+        return;
+    bson_append_array_begin(fields, "fields", -1, &none);
+    bson_append_array_end(fields, &none);
+}
+
 bson_t *oc_fields_completed(const char *ns, const bson_t *doc) {
     bson_t *out = bson_new();
     bson_iter_t it;
@@ -155,8 +165,7 @@ bson_t *oc_fields_completed(const char *ns, const bson_t *doc) {
         else
             bson_append_iter(out, NULL, 0, &it);
     }
-    append_state_collection(out, "escCollection", ns, "esc");
-    append_state_collection(out, "ecocCollection", ns, "ecoc");
+    oc_fields_add_defaults(out, ns);
     return out;
 }
 
@@ -341,7 +350,7 @@ static bool compile(oc_schemas *s, oc_collection *c, oc_family family) {
                                                                : OPENCRYPT_SCHEMA_REMOTE;
     schema->compiled = opencrypt_schema_compile(s->engine, kind, bson_get_data(schema->doc), schema->doc->len);
     if (!schema->compiled)
-        return fail(s, "out of memory");
+        oc_die_of_memory();
     const opencrypt_refusal *r = opencrypt_schema_refusal(schema->compiled);
     if (!r || schema->origin == OC_SERVER)
         return true;
@@ -352,7 +361,7 @@ static bool compile(oc_schemas *s, oc_collection *c, oc_family family) {
 bool oc_schemas_compile(oc_schemas *s) {
     s->engine = opencrypt_engine_new();
     if (!s->engine)
-        return fail(s, "out of memory");
+        oc_die_of_memory();
     for (size_t i = 0; i < s->count; i++)
         for (oc_family family = OC_CSFLE; family <= OC_QE; family++)
             if (s->list[i].of[family].doc && !compile(s, &s->list[i], family))

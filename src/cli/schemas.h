@@ -47,6 +47,8 @@ bool oc_schemas_add(oc_schemas *s, const char *ns, oc_family family, const bson_
 /* encryptedFields as a driver sends them: with the names of the state collections, and for a field without a key (made
  * with the collection, or known by another name) a key that is made up from its path. The caller destroys it. */
 bson_t *oc_fields_completed(const char *ns, const bson_t *doc);
+/* The members that encryptedFields lack of those that drivers add. */
+void oc_fields_add_defaults(bson_t *fields, const char *ns);
 /* Never NULL; a new one is plain. Valid until the next is made. */
 oc_collection *oc_schemas_make(oc_schemas *s, const char *ns);
 const oc_collection *oc_schemas_find(const oc_schemas *s, const char *ns, size_t len);

@@ -13,7 +13,7 @@ typedef enum place {
     TEXT,    /* a name or several */
     KEY,     /* the key of distinct, or the fields of an index */
     FIELDS,  /* {name: 1 or -1 or "text"} */
-    SHOWN,   /* all as it is: collations */
+    WORDS,   /* options that are words: collations */
     COMMAND, /* a command's or statement's members */
     STATEMENTS,
     FILTER,
@@ -26,8 +26,9 @@ typedef enum place {
     STAGE,
     JOIN,
     FACET,
-    PATHS, /* $unwind: a path, or {path, …} */
+    UNWIND,
     MERGE,
+    RENAME,
 } place;
 
 typedef struct row {
@@ -60,10 +61,10 @@ static const row rows[] = {
     {COMMAND, "key", KEY},
     {COMMAND, "keyPattern", KEY},
     {COMMAND, "pipeline", PIPELINE},
-    {COMMAND, "collation", SHOWN},
-    {COMMAND, "let", EXPRESSION},
-    {COMMAND, "c", EXPRESSION},
-    {COMMAND, "constants", EXPRESSION},
+    {COMMAND, "collation", WORDS},
+    {COMMAND, "let", DATA},
+    {COMMAND, "c", DATA},
+    {COMMAND, "constants", DATA},
     {COMMAND, "arrayFilters", FILTERS},
     {COMMAND, "validator", FILTER},
     {COMMAND, "partialFilterExpression", FILTER},
@@ -82,18 +83,18 @@ static const row rows[] = {
     {FILTER, "$expr", EXPRESSION},
     {FILTER, "$exists", OPTION},
     {FILTER, NULL, FILTER},
-    {UPDATE, "$rename", TEXT},
+    {UPDATE, "$rename", RENAME},
     {UPDATE, "$pull", FILTER},
     {UPDATE, NULL, DATA},
     {PROJECTION, "$elemMatch", FILTER},
     {PROJECTION, "$slice", DATA},
-    {PROJECTION, "$meta", TEXT},
+    {PROJECTION, "$meta", WORDS},
     {PROJECTION, NULL, PROJECTION},
-    {FIELDS, "$meta", TEXT},
+    {FIELDS, "$meta", WORDS},
     {FIELDS, NULL, FIELDS},
     {EXPRESSION, "$literal", DATA},
     {EXPRESSION, "$const", DATA},
-    {EXPRESSION, "$meta", TEXT},
+    {EXPRESSION, "$meta", WORDS},
     {EXPRESSION, "$getField", NAMING},
     {EXPRESSION, "$setField", NAMING},
     {EXPRESSION, "$unsetField", NAMING},
@@ -109,7 +110,7 @@ static const row rows[] = {
     {STAGE, "$sort", FIELDS},
     {STAGE, "$unset", TEXT},
     {STAGE, "$count", TEXT},
-    {STAGE, "$unwind", PATHS},
+    {STAGE, "$unwind", UNWIND},
     {STAGE, "$lookup", JOIN},
     {STAGE, "$graphLookup", JOIN},
     {STAGE, "$unionWith", JOIN},
@@ -136,15 +137,33 @@ static const row rows[] = {
     {JOIN, "restrictSearchWithMatch", FILTER},
     {JOIN, "let", EXPRESSION},
     {JOIN, "startWith", EXPRESSION},
-    {JOIN, "near", DATA},
-    {JOIN, NULL, TEXT},
+    {JOIN, "from", TEXT},
+    {JOIN, "coll", TEXT},
+    {JOIN, "localField", TEXT},
+    {JOIN, "foreignField", TEXT},
+    {JOIN, "as", TEXT},
+    {JOIN, "connectFromField", TEXT},
+    {JOIN, "connectToField", TEXT},
+    {JOIN, "depthField", TEXT},
+    {JOIN, "distanceField", TEXT},
+    {JOIN, "includeLocs", TEXT},
+    {JOIN, "key", TEXT},
+    {JOIN, NULL, DATA},
     {FACET, NULL, PIPELINE},
-    {PATHS, NULL, TEXT},
+    {UNWIND, "path", TEXT},
+    {UNWIND, "includeArrayIndex", TEXT},
+    {UNWIND, NULL, OPTION},
+    {MERGE, "into", TEXT},
+    {MERGE, "on", TEXT},
     {MERGE, "let", EXPRESSION},
     {MERGE, "whenMatched", UPDATE},
-    {MERGE, NULL, TEXT},
-    {SHOWN, NULL, SHOWN},
-    {TEXT, NULL, TEXT},
+    {MERGE, "whenNotMatched", WORDS},
+    {MERGE, NULL, DATA},
+    {RENAME, NULL, TEXT},
+    {WORDS, NULL, WORDS},
+    {TEXT, "db", TEXT}, /* {db, coll} in place of a collection's name */
+    {TEXT, "coll", TEXT},
+    {TEXT, NULL, DATA},
     {KEY, NULL, FIELDS},
 };
 
@@ -212,6 +231,15 @@ static bool is_kind_of_index(const bson_iter_t *it) {
     return false;
 }
 
+/* Such as "simple", "fr_CA", "non-ignorable", "textScore". */
+static bool is_word(const char *text) {
+    enum { LONGEST = 24 };
+    size_t n = 0;
+    while (isalpha((unsigned char)text[n]) || (text[n] && strchr("_-", text[n])))
+        n++;
+    return n && !text[n] && n <= LONGEST;
+}
+
 /* The few scalars of which a place shows more than the type. */
 static bool put_special(oc_buffer *out, const bson_iter_t *it, place p) {
     bool string = BSON_ITER_HOLDS_UTF8(it);
@@ -242,17 +270,22 @@ static bool put_special(oc_buffer *out, const bson_iter_t *it, place p) {
             return true;
         }
         return false;
-    case SHOWN:
-        if (BSON_ITER_HOLDS_BOOL(it) || is_number(it)) {
-            oc_buffer_format(out, "%g", BSON_ITER_HOLDS_BOOL(it) ? bson_iter_bool(it) : number(it));
-            return true;
-        }
-        /* fallthrough */
+    case WORDS:
+        if (BSON_ITER_HOLDS_BOOL(it))
+            oc_buffer_text(out, bson_iter_bool(it) ? "true" : "false");
+        else if (BSON_ITER_HOLDS_INT32(it) && bson_iter_int32(it) >= 0 && bson_iter_int32(it) < 10)
+            oc_buffer_format(out, "%d", bson_iter_int32(it));
+        else if (string && is_word(bson_iter_utf8(it, NULL)))
+            put_string(out, it);
+        else
+            return false;
+        return true;
     case TEXT:
     case NAMING:
     case KEY:
-    case PATHS:
+    case UNWIND:
     case JOIN:
+    case MERGE:
         if (string)
             put_string(out, it);
         return string;
@@ -308,7 +341,7 @@ static void put_members(oc_buffer *out, bson_iter_t *it, place in, int depth) {
 }
 
 static bool positions_matter(place p) {
-    return p == PIPELINE || p == STAGE || p == EXPRESSION || p == TEXT || p == SHOWN || p == UPDATE;
+    return p == PIPELINE || p == STAGE || p == EXPRESSION || p == TEXT || p == WORDS || p == UPDATE;
 }
 
 static place place_of_element(place p) {

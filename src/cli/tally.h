@@ -2,7 +2,8 @@
 #define OC_TALLY_H
 
 /* What was found, counted: commands by shape and verdict, in memory that depends on the number of shapes only. A shape
- * whose commands get different verdicts has an entry for each. */
+ * whose commands get different verdicts has an entry for each. Beyond the limit, shapes are counted together for each
+ * collection, command and reason; beyond twice the limit, for all collections. */
 
 #include <stdbool.h>
 #include <stdint.h>

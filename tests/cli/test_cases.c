@@ -134,7 +134,8 @@ static bool is_about_schemas(const opencrypt_reply *reply) {
                                          "namespace",
                                          "collection",
                                          "keyAltName",
-                                         "kind of schema"};
+                                         "kind of schema",
+                                         "EncryptedFieldConfig.fields'"};
     bool rule = false, field = false;
     for (size_t i = 0; !reply->ok && i < sizeof rules / sizeof *rules; i++)
         rule |= strcmp(reply->refusal.rule, rules[i]) == 0;

@@ -191,6 +191,7 @@ class Verdicts(Case):
         self.refused({"collStats": "people"}, "driver-command", "")
         two = {"bulkWrite": 1, "ops": [{"insert": 0, "document": {}}], "nsInfo": [{"ns": "hr.a"}, {"ns": "hr.b"}]}
         self.refused(two, "driver-bulk-write", "nsInfo")
+        self.refused({"aggregate": "people", "pipeline": [{"$unionWith": "other"}], "cursor": {}}, "driver-union-with", "")
 
     def test_marks(self):
         self.marked({"find": "people", "filter": {"$or": [{"ssn": "a"}, {"ssn": {"$in": ["b", "c"]}}]}}, ("ssn", "deterministic"))
@@ -277,6 +278,10 @@ class Shapes(Case):
              '{find: "c", filter: {a: <string>}, sort: {b: -1, c: 1}, projection: {a: 1, b: 0}, limit: <number>}'),
             ({"find": "c", "filter": {"$and": [{"a": {"$not": {"$gt": 5}}}, {"b": {"$exists": True}}, {"c d": {"e": 5}}]}},
              '{find: "c", filter: {$and: [{a: {$not: {$gt: <int>}}}, {b: {$exists: true}}, {"c d": {e: <int>}}]}}'),
+            ({"find": "c", "collation": {"locale": "fr_CA", "strength": 2, "caseLevel": True}, "sort": {"s": {"$meta": "textScore"}}},
+             '{find: "c", collation: {locale: "fr_CA", strength: 2, caseLevel: true}, sort: {s: {$meta: "textScore"}}}'),
+            ({"aggregate": "c", "cursor": {}, "pipeline": [{"$merge": {"into": {"db": "d", "coll": "e"}, "on": ["a", "b"], "whenMatched": "merge"}}]},
+             '{aggregate: "c", pipeline: [{$merge: {into: {db: "d", coll: "e"}, on: ["a", "b"], whenMatched: <string>}}]}'),
             ({"find": "c", "filter": {"$expr": {"$eq": ["$a", "x"]}}}, '{find: "c", filter: {$expr: {$eq: ["$a", <string>]}}}'),
             ({"distinct": "c", "key": "a.b", "query": {}}, '{distinct: "c", key: "a.b", query: {}}'),
             ({"update": "c", "updates": [{"q": {"a": 1}, "u": {"$rename": {"a": "b"}, "$set": {"c": [1, 2, "x"]}}, "multi": True}]},
@@ -300,6 +305,13 @@ class Shapes(Case):
         self.assertEqual(100, found["summary"]["commands"])
         self.assertEqual([90] + [1] * 10, [shape["count"] for shape in found["shapes"]])
         self.assertEqual("(all other shapes)", found["shapes"][0]["shape"])
+
+    def test_beyond_the_limit_collections_are_counted_together_too(self):
+        lines = "\n".join(json.dumps({"find": "c%d" % i, "filter": {}, "$db": "hr"}) for i in range(100))
+        found = report("--schema", MAP, "--max-shapes", "10", stdin=lines)
+        self.assertEqual(100, found["summary"]["commands"])
+        self.assertEqual([80] + [1] * 20, [shape["count"] for shape in found["shapes"]])
+        self.assertEqual("(other collections)", found["shapes"][0]["namespace"])
 
     def test_a_long_shape_is_cut_off(self):
         found = shapes({"find": "other", "filter": {"é%d" % i: 1 for i in range(2000)}},
@@ -332,6 +344,11 @@ class Secrets(Case):
         {"aggregate": "people", "cursor": {}, "pipeline": [{"$search": {"text": {"query": "$" + SECRET, "path": "a"}}}]},
         {"aggregate": "people", "cursor": {}, "pipeline": [{"$rankFusion": {"input": {"pipelines": {"a": [{"$match": {"x": "$" + SECRET}}]}}}}]},
         {"aggregate": "people", "cursor": {}, "pipeline": [{"$documents": [{"a": SECRET}]}, {"$project": {"as": SECRET, "field": SECRET}}]},
+        {"aggregate": "people", "cursor": {}, "pipeline": [
+            {"$lookup": {"from": {"x": SECRET}, "foo": {"bar": SECRET}, "as": "y"}}, {"$unwind": {"path": "$a", "x": SECRET}}, {"$out": {"db": "d", "x": SECRET}},
+            {"$merge": {"into": "o", "x": SECRET, "whenMatched": SECRET, "whenNotMatched": SECRET}}, {"$sort": {"a": {"$meta": SECRET}}}]},
+        {"find": "people", "filter": {}, "collation": {"locale": SECRET}, "let": {"a": "$" + SECRET}, "projection": {"a": {"$meta": SECRET}}},
+        {"eval": "function() { " + SECRET + " }"},
         {"findAndModify": "people", "query": {"a": SECRET}, "update": {"a": SECRET, "$" + "x": SECRET}},
         {"createIndexes": "people", "indexes": [{"key": {"a": 1}, "name": "a_1", "partialFilterExpression": {"ssn": SECRET}}]},
         {"create": "people", "validator": {"ssn": SECRET}},
@@ -404,7 +421,8 @@ class Malformed(Case):
             (b'{"find": "people", "filter": {"a": 1e999}}', malformed),
             (b'{"find": "people", "filter": {"a": "\xff\xfe"}, "$db": "hr"}', "it is not UTF-8"),
             (b'{"find": "people", "filter": {"a": "\xed\xa0\x80"}, "$db": "hr"}', "it is not UTF-8"),
-            (b'{"find": "people", "filter": {"a": "\x00"}, "$db": "hr"}', "it holds a NUL or DEL character"),
+            (b'{"find": "people", "filter": {"a": "\x00"}, "$db": "hr"}', "it holds a NUL, or a name that starts with DEL"),
+            (b'{"find": "people", "filter": {"\x7ftype": 1}, "$db": "hr"}', "it holds a NUL, or a name that starts with DEL"),
             (b'{"find": "people", "filter": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001, "it is nested too deep"),
             (b'{"find": "people", "filter": {"a": ' + b'[' * 5000 + b"]" * 5000 + b"}}", "it is nested too deep"),
             (b'{"a": 1}', "neither a command nor a record that holds one"),
@@ -640,9 +658,9 @@ class Options(Case):
 class Terminal(Case):
     """Colours and progress are for terminals only."""
 
-    def on_terminal(self, environment):
+    def on_terminal(self, environment, path="inputs/commands.jsonl"):
         parent, child = pty.openpty()
-        subprocess.run([OPENCRYPT, "check", "--schema", MAP, "inputs/commands.jsonl"], stdout=child, stderr=child, cwd=HERE,
+        subprocess.run([OPENCRYPT, "check", "--schema", MAP, path], stdout=child, stderr=child, cwd=HERE,
                        env={**os.environ, **environment})
         os.close(child)
         output = b""
@@ -657,6 +675,12 @@ class Terminal(Case):
         self.assertIn(b"\x1b[31mrefused", self.on_terminal({"TERM": "xterm", "NO_COLOR": ""}))
         self.assertNotIn(b"\x1b[31m", self.on_terminal({"TERM": "xterm", "NO_COLOR": "1"}))
         self.assertNotIn(b"\x1b[31m", self.on_terminal({"TERM": "dumb", "NO_COLOR": ""}))
+
+    def test_progress(self):
+        path = self.file('{"find": "people", "filter": {"ssn": "x"}, "$db": "hr"}\n' * 5000)
+        output = self.on_terminal({"TERM": "xterm"}, path)
+        self.assertRegex(output, rb"\r\x1b\[K.*: \d+ %, 4096 commands, 1 shapes\r\x1b\[K")
+        self.assertEqual("", check("--schema", MAP, path).err)
 
     def test_none_in_files(self):
         result = check("--schema", MAP, "inputs/commands.jsonl")

@@ -70,7 +70,7 @@ def more(servers):
     return len(passed - set(SCENARIOS))
 
 
-def rows(ways, notes):
+def rows(language, ways, notes):
     """Ways with the same cells share a row."""
     shared = {}
     for way in WAYS:
@@ -78,7 +78,7 @@ def rows(ways, notes):
             cells = tuple(cell(ways[way], scenario, notes) for scenario in SCENARIOS)
             shared.setdefault(cells, []).append(way)
     driver = next(iter(next(iter(ways.values())).values()))["driver"]
-    name = "%s %s" % (driver["name"], driver["version"])
+    name = "%s | %s %s" % (language.partition("-")[0], driver["name"], driver["version"])
     for cells, names in shared.items():
         others = ", ".join(str(number) for number in sorted({more(ways[way]) for way in names}))
         yield "| %s | %s | %s | %s |" % (name, ", ".join(names), " | ".join(cells), others)
@@ -86,10 +86,10 @@ def rows(ways, notes):
 
 def table(results):
     notes = Notes()
-    lines = [row for language in sorted(results) for row in rows(results[language], notes)]
+    lines = [row for language in sorted(results) for row in rows(language, results[language], notes)]
     return "\n".join([
-        "| driver | ways | %s | more |" % " | ".join(SCENARIOS),
-        "| --- | --- |%s" % (" --- |" * (len(SCENARIOS) + 1)),
+        "| language | driver | ways | %s | more |" % " | ".join(SCENARIOS),
+        "| --- | --- | --- |%s" % (" --- |" * (len(SCENARIOS) + 1)),
         *lines,
         "",
         "✓ passed against FerretDB, s against the stand-in store only, – skipped, empty: not run; more: how many other scenarios",

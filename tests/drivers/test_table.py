@@ -15,7 +15,7 @@ def outcome(result, reason=None):
 def results(way, server, **scenarios):
     every = {name: outcome("ok") for name in table.SCENARIOS}
     driver = {"name": "Driver", "version": "1.2", "libmongocrypt": None}
-    return {"language": "x", "way": way, "server": server, "driver": driver, "scenarios": {**every, **scenarios}}
+    return {"language": "x-framework", "way": way, "server": server, "driver": driver, "scenarios": {**every, **scenarios}}
 
 
 class Tables(unittest.TestCase):
@@ -32,15 +32,15 @@ class Tables(unittest.TestCase):
 
     def test_ways_with_the_same_cells_share_a_row(self):
         rows, _ = self.rows(*(results(way, "ferretdb") for way in table.WAYS))
-        self.assertEqual(rows, [["Driver 1.2", "daemon, spawn, library", *["✓"] * len(table.SCENARIOS), "0"]])
+        self.assertEqual(rows, [["x", "Driver 1.2", "daemon, spawn, library", *["✓"] * len(table.SCENARIOS), "0"]])
 
     def test_a_cell_tells_the_server(self):
         rows, notes = self.rows(
             results("daemon", "ferretdb", keys=outcome("skip", "the store's"), lookup=outcome("skip", "a reason")),
             results("daemon", "store", lookup=outcome("skip", "a reason"), update=outcome("skip", "x"), extra=outcome("ok")),
             results("library", "store", lookup=outcome("skip", "a reason")))
-        cells = [dict(zip(table.SCENARIOS, row[2:])) for row in rows]
-        self.assertEqual([row[1] for row in rows], ["daemon", "library"])
+        cells = [dict(zip(table.SCENARIOS, row[3:])) for row in rows]
+        self.assertEqual([row[2] for row in rows], ["daemon", "library"])
         self.assertEqual([cells[0][name] for name in ("keys", "update", "lookup", "count")], ["s", "✓", "–<sup>1</sup>", "✓"])
         self.assertEqual([cells[1][name] for name in ("keys", "lookup")], ["s", "–<sup>1</sup>"])
         self.assertEqual([row[-1] for row in rows], ["1", "0"])
