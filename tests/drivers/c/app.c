@@ -18,7 +18,7 @@ oc_app_state oc_app;
 
 /* How a scenario ends early. */
 static jmp_buf ended;
-static bool skipped;
+static enum { RAN, SKIPPED, FAILED } outcome;
 static char reason[1024];
 
 void oc_app_fail(const char *format, ...) {
@@ -26,13 +26,13 @@ void oc_app_fail(const char *format, ...) {
     va_start(arguments, format);
     bson_vsnprintf(reason, sizeof reason, format, arguments);
     va_end(arguments);
-    skipped = false;
+    outcome = FAILED;
     longjmp(ended, 1);
 }
 
 void oc_app_skip(const char *why) {
     bson_strncpy(reason, why, sizeof reason);
-    skipped = true;
+    outcome = SKIPPED;
     longjmp(ended, 1);
 }
 
@@ -374,7 +374,7 @@ void oc_app_close(void) {
 }
 
 bool oc_app_run(const char *name, void (*scenario)(void)) {
-    bool ran = false;
+    outcome = RAN;
     oc_app.leaks = 0;
     oc_app.server_schemas = false;
     oc_app.database = oc_app_variable("OC_DATABASE");
@@ -384,11 +384,10 @@ bool oc_app_run(const char *name, void (*scenario)(void)) {
             oc_app_fail("%u commands with plaintext went to the server", oc_app.leaks);
         }
         printf("ok %s\n", name);
-        ran = true;
     } else {
-        printf("%s %s: %s\n", skipped ? "skip" : "not ok", name, reason);
+        printf("%s %s: %s\n", outcome == SKIPPED ? "skip" : "not ok", name, reason);
     }
     fflush(stdout);
     put_away();
-    return ran || skipped;
+    return outcome != FAILED;
 }

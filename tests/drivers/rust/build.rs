@@ -12,9 +12,7 @@ fn main() {
     println!("cargo:rerun-if-changed=Cargo.lock");
     println!("cargo:rerun-if-env-changed=MONGOCRYPT_LIB_DIR");
     println!("cargo:rustc-env=DRIVER_VERSION={}", driver_version());
-    // Makes libmongocrypt's init go through src/crypto.rs.
-    println!("cargo:rustc-link-arg=-Wl,--wrap=mongocrypt_init");
     if let Ok(folder) = env::var("MONGOCRYPT_LIB_DIR") {
-        println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}");
+        println!("cargo:rustc-link-arg=-Wl,-rpath,{folder}/..");
     }
 }

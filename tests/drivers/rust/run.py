@@ -1,9 +1,9 @@
 """Builds the application and becomes it.
 
-    ../python/with_packages.py VENV run.py BUILD-FOLDER
+    run.py BUILD-FOLDER
 
-The package pymongocrypt brings libmongocrypt: Debian's is too old for this driver. Exits with 77 and a reason where there is no
-Cargo, or one too old, or no crate registry.
+Debian's libmongocrypt is too old for this driver; it links to that of ../libmongocrypt. Exits with 77 and a reason where there is
+no Cargo, or one too old, or no crate registry.
 """
 import os
 import pathlib
@@ -11,11 +11,9 @@ import re
 import subprocess
 import sys
 
-import pymongocrypt
-
 SKIPPED = 77
 HERE = pathlib.Path(__file__).parent
-LIBRARY = pathlib.Path(pymongocrypt.__file__).with_name("libmongocrypt.so")
+DRIVERS = HERE.parent
 
 
 def skip(reason):
@@ -49,23 +47,24 @@ def fetch():
         skip("cargo fetch reaches no crate registry")
 
 
-def links(folder):
-    """libmongocrypt under the name that the linker looks for, and the one that the program does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("libmongocrypt.so", "libmongocrypt.so.0"):
-        (folder / name).unlink(missing_ok=True)
-        (folder / name).symlink_to(LIBRARY)
-    return str(folder)
+def make_libmongocrypt(build):
+    """The folder of a libmongocrypt with cryptography."""
+    prefix = build / "drivers/libmongocrypt"
+    made = subprocess.run([sys.executable, DRIVERS / "python/with_packages.py", build / "python",
+                           DRIVERS / "libmongocrypt/make_prefix.py", prefix])
+    if made.returncode:
+        sys.exit(made.returncode)
+    return str(prefix / "lib/openssl")
 
 
 def main(build):
     check_cargo()
     fetch()
-    os.environ["CARGO_TARGET_DIR"] = str(build / "target")
-    os.environ["MONGOCRYPT_LIB_DIR"] = links(build / "lib")
+    os.environ["MONGOCRYPT_LIB_DIR"] = make_libmongocrypt(build)
+    os.environ["CARGO_TARGET_DIR"] = str(build / "drivers/rust")
     if cargo("build", "--quiet", "--locked", "--offline", stdout=sys.stderr).returncode:
         sys.exit("the application cannot be built")
-    application = build / "target/debug/application"
+    application = build / "drivers/rust/debug/application"
     os.execv(application, [application])
 
 

@@ -1,5 +1,4 @@
 //! An application with automatic encryption, in three ways and against two servers: ../README.md.
-mod crypto;
 mod scenarios;
 mod world;
 
