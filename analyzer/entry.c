@@ -13,9 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cache.h"
 #include "commands.h"
+#include "engine.h"
 #include "expression.h"
+#include "public.h"
 #include "reply.h"
 #include "source.h"
 #include "text.h"
@@ -24,10 +25,6 @@ enum {
     MAX_COMMAND = 48000000, /* MongoDB's maxMessageSizeBytes */
     KEPT_OUTPUT = 64 * 1024,
     MAX_NAMESPACE = 512,
-};
-
-struct opencrypt_engine {
-    oc_cache *cache;
 };
 
 struct opencrypt_request {
@@ -131,6 +128,14 @@ static bool find_db(oc_analysis *a, const found *outer, const found *inner, oc_s
     return read_db(a, outer->frame.doc, db, &known) && (!inner->row || read_db(a, inner->frame.doc, db, &known));
 }
 
+/* libmongocrypt makes the server's command of a result with marks, and of any result of Queryable Encryption; the
+ * driver then appends its own `$db`, and a server refuses a second one. Other results pass to the byte. */
+static void drop_db(oc_analysis *a, found *command) {
+    oc_elem e;
+    if ((a->marks > 0 || a->qe) && command->row && oc_bson_find(command->frame.doc, "$db", &e))
+        oc_splice_drop(&a->splice, &command->frame, &e);
+}
+
 /* ---- analysing it ---- */
 
 static bool check_forged(oc_analysis *a, const oc_sources *sources, const uint8_t *command) {
@@ -196,6 +201,8 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (explain)
         add_verbosity(a, &outer);
     oc_sources_drop(a, sources, &outer.frame, &inner.frame);
+    drop_db(a, &outer);
+    drop_db(a, &inner);
     if (a->splice.failed)
         return oc_no_memory(a);
     return a->error->rule == OC_NONE; /* no failure is ever passed over */
@@ -217,20 +224,6 @@ static bool start_output(oc_out *out, size_t headroom) {
     return true;
 }
 
-static void describe_refusal(opencrypt_request *request, opencrypt_reply *reply) {
-    const oc_error *error = &request->error;
-    int32_t code = oc_rule_code(error->rule);
-    reply->refusal = (opencrypt_refusal){
-        .code = code,
-        .code_name = oc_code_name(code, request->code_name),
-        .rule = oc_rule_name(error->rule),
-        .path = error->path,
-        .op = error->op,
-        .message = error->message,
-        .hint = error->hint,
-    };
-}
-
 static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencrypt_reply *reply) {
     oc_out *out = &request->out;
     ok = ok && start_output(out, request->headroom) && (oc_reply_result(a, out) || oc_no_memory(a));
@@ -238,7 +231,7 @@ static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencryp
         oc_no_memory(a);
     reply->ok = ok;
     if (!ok) {
-        describe_refusal(request, reply);
+        reply->refusal = oc_refusal_of(&request->error, request->code_name);
         if (!start_output(out, request->headroom) || !oc_reply_error(&request->error, request->ns, out))
             out = &request->emergency;
     }
@@ -339,6 +332,22 @@ bool opencrypt_knows_command(const char *name, size_t len) {
 
 int32_t opencrypt_max_wire_version(void) {
     return 27; /* 8.2: several collections in one command, Queryable Encryption beside JSON schemas */
+}
+
+const char *opencrypt_algorithm_name(opencrypt_algorithm algorithm) {
+    switch (algorithm) {
+    case OPENCRYPT_DETERMINISTIC: return "deterministic";
+    case OPENCRYPT_RANDOM: return "random";
+    case OPENCRYPT_UNINDEXED: return "unindexed";
+    case OPENCRYPT_EQUALITY: return "equality";
+    case OPENCRYPT_RANGE: return "range";
+    case OPENCRYPT_TEXT: return "text";
+    }
+    return "unknown";
+}
+
+const char *opencrypt_type_name(uint8_t type) {
+    return oc_type_name(type);
 }
 
 const char *opencrypt_version(void) {

@@ -12,9 +12,21 @@
 
 /* ---- keys ---- */
 
-static bool fail_key(const oc_scope *s, const oc_node *node, const oc_path *path) {
+/* The path of the field that a key is, or nothing. */
+static oc_str field_path(const oc_elem *e) {
+    if (e->type != OC_STRING || !oc_str_starts(oc_elem_str(e), "$"))
+        return (oc_str){NULL, 0};
+    oc_str path = oc_elem_str(e);
+    return (oc_str){path.s + 1, path.n - 1};
+}
+
+/* The message names the key, as MongoDB's does; the refusal's path is the field that users must look for. */
+static bool fail_key(const oc_scope *s, const oc_elem *e, const oc_node *node, const oc_path *path) {
     char name[256] = "";
     oc_path_append(name, sizeof name, path);
+    oc_path field = {NULL, field_path(e)};
+    if (field.name.n)
+        path = &field;
     if (node->kind == OC_ABOVE || node->kind == OC_ARRAY_OF)
         return oc_fail(s->a->error, OC_GROUP_KEY, path, s->place, "group by its fields one by one",
                        "Cannot group on '%s', which is %s with encrypted fields", name,
@@ -51,16 +63,14 @@ static bool check_key(const oc_scope *s, const oc_elem *e, const oc_node *node, 
     if (node->kind == OC_ABOVE && is_object_expression(e))
         return check_key_fields(s, e, node, path);
     if (node->kind != OC_ENCRYPTED || node->meta->algorithm == OC_RANDOM || oc_meta_is_pointer(node->meta))
-        return fail_key(s, node, path);
+        return fail_key(s, e, node, path);
     return oc_check_comparable(s->a, node->meta, path, s->place);
 }
 
 /* What messages name: the field that is the key, or the key's own name where it is computed. */
 static oc_str key_name(const oc_elem *e) {
-    if (e->type != OC_STRING || oc_str_is(e->name, "_id") || !oc_str_starts(oc_elem_str(e), "$"))
-        return e->name;
-    oc_str path = oc_elem_str(e);
-    return (oc_str){path.s + 1, path.n - 1};
+    oc_str path = oc_str_is(e->name, "_id") ? (oc_str){NULL, 0} : field_path(e);
+    return path.n ? path : e->name;
 }
 
 /* A key that documents are grouped by: plain, deterministic, or an object of such fields. Its node, or NULL. */
@@ -72,7 +82,7 @@ static const oc_node *group_key(const oc_scope *s, oc_frame *frame, const oc_ele
 /* A field that documents are partitioned by, named by its path: plain or deterministic. */
 static bool partition_field(const oc_scope *s, oc_str path) {
     const oc_node *node = oc_follow(s, s->tree, path);
-    static const oc_elem no_object = {.type = OC_STRING};
+    static const oc_elem no_object = {.type = OC_NULL};
     return node && check_key(s, &no_object, node, &(oc_path){NULL, path});
 }
 

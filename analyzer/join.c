@@ -108,7 +108,7 @@ static bool check_join(const oc_pipeline *p, const oc_node *foreign_root, oc_str
         return false;
     if (here.position == OC_AT_PLAIN && there.position == OC_AT_PLAIN)
         return true;
-    if (here.position != OC_AT_ENCRYPTED && here.position != OC_AT_PLAIN)
+    if ((here.position != OC_AT_ENCRYPTED && here.position != OC_AT_PLAIN) || there.position == OC_AT_PLAIN)
         return fail_join(p, &here, oc_elem_str(local));
     if (here.position != OC_AT_ENCRYPTED || there.position != OC_AT_ENCRYPTED || !oc_str_eq(ns, p->ns) ||
         !oc_meta_equal(here.node->meta, there.node->meta))

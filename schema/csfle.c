@@ -6,9 +6,6 @@
 #include "keywords.h"
 #include "text.h"
 
-/* Every level of a schema costs two levels of BSON; OC_MAX_DEPTH bounds the document, this our recursion. */
-enum { MAX_LEVELS = 110 };
-
 /* Of several errors, the one of the lowest rank is reported, and of one rank the first. So a single pass over the
  * schema gives the same answer as one pass per rank. */
 typedef enum precedence { RANK_SIBLING = 1, RANK_STRUCTURE, RANK_KEYWORD, RANK_ENCRYPT, RANK_NONE } precedence;
@@ -458,7 +455,7 @@ static void compile_patterns(compiler *c, const oc_elem *operand, const context 
         size_t offset;
         const oc_regex *regex = oc_regex_compile(c->arena, e.name, &offset);
         if (regex) {
-            patterns[n++] = (oc_pattern){regex, compile(c, e.value, *ctx, &here)};
+            patterns[n++] = (oc_pattern){regex, e.name, compile(c, e.value, *ctx, &here)};
             continue;
         }
         if (offset == SIZE_MAX)
@@ -520,9 +517,9 @@ static const oc_node *compile_object(compiler *c, const uint8_t *schema, context
 
 static const oc_node *compile(compiler *c, const uint8_t *schema, context ctx, const place *at) {
     oc_elem encrypt;
-    if (ctx.level >= MAX_LEVELS) {
+    if (ctx.level >= OC_MAX_LEVELS) {
         report(c, RANK_SIBLING, OC_TOO_DEEP, at, literal(""), NULL, "The schema is nested deeper than %d levels",
-               MAX_LEVELS);
+               OC_MAX_LEVELS);
         return &oc_plain_node;
     }
     if (!oc_bson_find(schema, "encrypt", &encrypt))

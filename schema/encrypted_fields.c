@@ -15,9 +15,6 @@
 #include "decimal.h"
 #include "text.h"
 
-/* A document has no more levels than this; see csfle.c. */
-enum { MAX_LEVELS = 110 };
-
 /* ---- the query types, and their parameters ---- */
 
 enum { NONE = 1, EQUALITY = 2, RANGE = 4, PREFIX = 8, SUFFIX = 16, SUBSTRING = 32 };
@@ -506,9 +503,9 @@ static bool check_path(const compiler *c, oc_str path) {
                       "The path of an encrypted field must not be empty or have an empty component");
     if (memchr(path.s, 0, path.n))
         return refuse(c, OC_SCHEMA_FIELDS, "path", NULL, "The path of an encrypted field holds a NUL");
-    if (levels > MAX_LEVELS)
+    if (levels > OC_MAX_LEVELS)
         return refuse(c, OC_TOO_DEEP, "path", NULL, "The path of an encrypted field has more than %d levels",
-                      MAX_LEVELS);
+                      OC_MAX_LEVELS);
     if (is_at_or_below(path, "_id") || is_at_or_below(path, "__safeContent__"))
         return refuse(c, OC_SCHEMA_FIELDS, "path", "encrypt another field",
                       "'_id' and '__safeContent__' cannot be encrypted, nor what is below them");

@@ -72,10 +72,14 @@ typedef enum oc_node_kind {
     OC_UNKNOWN,  /* encrypted in some documents and not, or otherwise, in others: using the path is an error */
 } oc_node_kind;
 
+/* A tree has at most so many levels, since all that walk it recurse. */
+enum { OC_MAX_LEVELS = 110 };
+
 typedef struct oc_node oc_node;
 
 typedef struct oc_pattern {
     const oc_regex *regex;
+    oc_str source; /* as written */
     const oc_node *node;
 } oc_pattern;
 

@@ -19,6 +19,7 @@
     X(TOO_LARGE, 10334, "too-large")                                                                                   \
     X(TOO_COMPLEX, 2, "too-complex")                                                                                   \
     X(FORGED_PLACEHOLDER, 2, "forged-placeholder")                                                                     \
+    X(MALFORMED_PLACEHOLDER, 2, "malformed-placeholder")                                                               \
     X(COMMAND_UNKNOWN, 59, "command-unknown")                                                                          \
     X(COMMAND_SHAPE, 9, "command-shape")                                                                               \
     X(NOT_SUPPORTED, 115, "not-supported")                                                                             \

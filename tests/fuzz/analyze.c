@@ -13,43 +13,12 @@ static void require(bool holds) {
         abort();
 }
 
-enum { FIRST_BYTE = 5, BODY = 6, QUERYABLE = 3, FIND = 2, RANGE = 3, MAX_PAYLOADS = 4096 };
+enum { MAX_PAYLOADS = 4096 };
 
 /* Halves of ranges by payload id: those with edges, and the others. */
 typedef struct payloads {
     uint8_t edges[MAX_PAYLOADS], stubs[MAX_PAYLOADS];
 } payloads;
-
-static void check_range(payloads *p, const uint8_t *spec) {
-    oc_elem id, edges;
-    require(oc_bson_find(spec, "payloadId", &id) && id.type == OC_INT32);
-    uint32_t n = oc_u32(id.value);
-    if (n < MAX_PAYLOADS)
-        (oc_bson_find(spec, "edgesInfo", &edges) ? p->edges : p->stubs)[n]++;
-}
-
-static void check_queryable(payloads *p, const oc_elem *e) {
-    static const char *const names[] = {"t", "a", "ki", "ku", "v", "cm"};
-    oc_bson_report report;
-    oc_elem found[6];
-    require(oc_bson_check(e->value + BODY, oc_u32(e->value) - 1, NULL, &report) == OC_BSON_OK);
-    for (size_t i = 0; i < 6; i++)
-        require(oc_bson_find(e->value + BODY, names[i], &found[i]));
-    require(found[0].type == OC_INT32 && found[1].type == OC_INT32 && found[5].type == OC_INT64);
-    if (oc_u32(found[0].value) == FIND && oc_u32(found[1].value) == RANGE)
-        check_range(p, found[4].value);
-}
-
-static void check_placeholders(payloads *p, const uint8_t *doc) {
-    oc_iter it = oc_bson_iter(doc);
-    oc_elem e;
-    while (oc_next(&it, &e)) {
-        if (e.type == OC_DOCUMENT || e.type == OC_ARRAY)
-            check_placeholders(p, e.value);
-        else if (e.type == OC_BINARY && e.value[4] == 6 && oc_u32(e.value) > 0 && e.value[FIRST_BYTE] == QUERYABLE)
-            check_queryable(p, &e);
-    }
-}
 
 /* Every stub has a half with edges, and no id two of either. */
 static void check_halves(const payloads *p) {
@@ -70,12 +39,38 @@ static size_t count_placeholders(const uint8_t *doc) {
     return n;
 }
 
+/* Ours are well-formed, as many as the reply says, and belong together. */
+static void check_placeholders(const opencrypt_reply *reply) {
+    payloads halves = {{0}, {0}};
+    uint64_t n = 0;
+    opencrypt_placeholders *it = opencrypt_placeholders_new(reply->data, reply->len);
+    const opencrypt_placeholder *p;
+    for (; (p = opencrypt_placeholders_next(it)); n++)
+        if (p->bounds && p->bounds->payload_id < MAX_PAYLOADS)
+            (p->bounds->refers ? halves.stubs : halves.edges)[p->bounds->payload_id]++;
+    require(!opencrypt_placeholders_refusal(it));
+    require(n == reply->placeholders);
+    check_halves(&halves);
+    opencrypt_placeholders_free(it);
+}
+
+/* Any bytes may be read as a reply. */
+static void read_as_reply(const uint8_t *data, size_t size) {
+    opencrypt_placeholders *it = opencrypt_placeholders_new(data, size);
+    const opencrypt_placeholder *p;
+    while ((p = opencrypt_placeholders_next(it)))
+        require(p->bytes > data && p->bytes + p->len <= data + size && strlen(p->path) == p->path_len);
+    opencrypt_placeholders_free(it);
+}
+
 static void check_reply(const opencrypt_reply *reply) {
     oc_bson_report report;
     oc_elem e;
     /* The command may use all the depth there is, and the reply is one level deeper. */
     oc_bson_status status = oc_bson_check(reply->data, reply->len, NULL, &report);
     require(status == OC_BSON_OK || status == OC_BSON_TOO_DEEP);
+    if (reply->ok)
+        check_placeholders(reply);
     if (status != OC_BSON_OK)
         return;
     require(oc_bson_find(reply->data, "ok", &e) && e.type == OC_DOUBLE);
@@ -87,10 +82,7 @@ static void check_reply(const opencrypt_reply *reply) {
     require(oc_bson_find(reply->data, "result", &e) && e.type == OC_DOCUMENT);
     if (!reply->schema_requires_encryption)
         return;
-    payloads p = {{0}, {0}};
     require(count_placeholders(e.value) == reply->placeholders);
-    check_placeholders(&p, e.value);
-    check_halves(&p);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -102,6 +94,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         request = opencrypt_request_new(engine, 16);
         again = opencrypt_request_new(engine, 0);
     }
+    read_as_reply(data, size);
     opencrypt_analyze(request, data, size, "db", 2, &first);
     check_reply(&first);
     opencrypt_analyze(again, data, size, "db", 2, &second);
