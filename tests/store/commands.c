@@ -152,6 +152,35 @@ static bool run_list_collections(oc_request *request) {
     return true;
 }
 
+/* Whether a collection before it is of the same database. */
+static bool is_listed(const oc_collection *collection) {
+    for (const oc_collection *at = oc_collection_first(); at != collection; at = at->next) {
+        if (strcmp(at->db, collection->db) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool run_list_databases(oc_request *request) {
+    bson_t list, database;
+    uint32_t count = 0;
+    BSON_APPEND_ARRAY_BEGIN(request->reply, "databases", &list);
+    for (const oc_collection *at = oc_collection_first(); at; at = at->next) {
+        char index[16];
+        const char *key;
+        if (is_listed(at)) {
+            continue;
+        }
+        bson_uint32_to_string(count++, &key, index, sizeof index);
+        BSON_APPEND_DOCUMENT_BEGIN(&list, key, &database);
+        BSON_APPEND_UTF8(&database, "name", at->db);
+        bson_append_document_end(&list, &database);
+    }
+    bson_append_array_end(request->reply, &list);
+    return true;
+}
+
 enum {
     ON_COLLECTION = 1, /* the first field names a collection */
     HANDSHAKE = 2,     /* may come as OP_QUERY, has a field for everything that a driver ever announced */
@@ -181,6 +210,7 @@ static const struct command {
     {"isMaster", HANDSHAKE, "", run_hello},
     {"ismaster", HANDSHAKE, "", run_hello},
     {"listCollections", 0, "filter cursor nameOnly authorizedCollections", run_list_collections},
+    {"listDatabases", 0, "nameOnly authorizedDatabases", run_list_databases},
     {"ping", 0, "", run_nothing},
     {"update", ON_COLLECTION, "updates ordered", oc_run_update},
 };

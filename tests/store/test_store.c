@@ -171,6 +171,7 @@ static void lists_collections_with_their_validators(void **state) {
          "{'cursor': {'firstBatch': [{'name': 'c', 'type': 'collection',"
          " 'options': {'validator': {'$jsonSchema': {'bsonType': 'object'}}}}],"
          " 'id': {'$numberLong': '0'}, 'ns': 'test.$cmd.listCollections'}}"},
+        {"{'listDatabases': 1, 'nameOnly': true}", "{'databases': [{'name': 'test'}], 'ok': 1.0}"},
         {"{'drop': 'd'}", "{'ok': 1.0}"}, {"{'drop': 'd'}", "{'ok': 0.0, 'code': 26}"});
 }
 
