@@ -40,6 +40,7 @@ typedef struct oc_analysis {
     int32_t payloads;              /* ranges of Queryable Encryption so far, each with an id */
     oc_resolved resolved[4];       /* the latest ones, by turns */
     unsigned resolved_next;
+    unsigned nesting;                    /* of expressions, where we are */
     const struct oc_variable *variables; /* of the command's or the statement's `let` */
     oc_later *later;                     /* to be normalised if anything is marked */
     oc_str ns;                           /* the command's, "db.people" */

@@ -1,6 +1,6 @@
 #include "document.h"
 
-static bool fail_array(oc_analysis *a, const oc_path *path, const char *op) {
+static OC_APART bool fail_array(oc_analysis *a, const oc_path *path, const char *op) {
     char name[256] = "";
     oc_path_append(name, sizeof name, path);
     return oc_fail(a->error, OC_ARRAY_ABOVE, path, op, "encrypted fields cannot be inside arrays",
@@ -8,7 +8,7 @@ static bool fail_array(oc_analysis *a, const oc_path *path, const char *op) {
 }
 
 /* Which of two fields of one name the server keeps is not for us to guess. */
-static bool first_of_its_name(oc_analysis *a, oc_nameset *seen, const oc_elem *e, const oc_path *path) {
+static OC_APART bool first_of_its_name(oc_analysis *a, oc_nameset *seen, const oc_elem *e, const oc_path *path) {
     switch (oc_nameset_add(seen, a->arena, e->name)) {
     case OC_NAME_ADDED: return true;
     case OC_NAME_NO_MEMORY: return oc_no_memory(a);
@@ -31,7 +31,8 @@ static bool object_above(oc_analysis *a, oc_frame *frame, const oc_elem *e, cons
 }
 
 /* Two encryptions of one value differ, and the server compares an object by its bytes. */
-static bool value(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *child, const oc_marking *how) {
+static OC_APART bool value(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_node *child,
+                           const oc_marking *how) {
     if (child->meta->qe && how->use == OC_USE_COMPARED)
         return oc_fail(a->error, OC_OPERATOR_ABOVE, how->path, how->op,
                        "compare its fields one by one, by dotted paths",
@@ -56,7 +57,7 @@ bool oc_is_safe_content(const oc_analysis *a, oc_str name) {
     return a->qe && a->root->kind != OC_PLAIN && oc_str_is(name, "__safeContent__");
 }
 
-bool oc_fail_safe_content(oc_analysis *a, const oc_path *path, const char *op) {
+OC_APART bool oc_fail_safe_content(oc_analysis *a, const oc_path *path, const char *op) {
     return oc_fail(a->error, OC_QE_SAFE_CONTENT, path, op, "leave it to the client and the server",
                    "__safeContent__ holds the index of the encrypted fields, and cannot be written");
 }

@@ -52,7 +52,7 @@ static bool compare_with(const oc_scope *s, const oc_result *r, const oc_result 
     return oc_fail_operand(s, r, op);
 }
 
-bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op) {
+OC_APART bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op) {
     const oc_result *encrypted = first_encrypted(results);
     if (encrypted && s->kept)
         return oc_fail_kept(s, encrypted->path, op);
@@ -74,7 +74,7 @@ bool oc_compare_results(const oc_scope *s, const oc_results *results, const char
 
 /* ---- the operators ---- */
 
-static bool two_operands(const oc_scope *s, const oc_elem *operand, oc_elem out[2]) {
+static OC_APART bool two_operands(const oc_scope *s, const oc_elem *operand, oc_elem out[2]) {
     oc_iter it = oc_elem_iter(operand);
     size_t n = 0;
     oc_elem e;
@@ -106,7 +106,7 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
 }
 
 /* {$literal: [a, b]}: its elements are constants, whatever they look like. */
-static bool literal_list(const oc_scope *s, oc_frame *frame, const oc_elem *list, oc_results *results) {
+static OC_APART bool literal_list(const oc_scope *s, oc_frame *frame, const oc_elem *list, oc_results *results) {
     oc_frame *inner = oc_inner_frame(s->a, frame, list);
     oc_iter it = oc_elem_iter(list);
     oc_elem e;
@@ -146,7 +146,7 @@ static bool list_elements(const oc_scope *s, oc_frame *frame, const oc_elem *e, 
     return true;
 }
 
-static bool fail_list(const oc_scope *s, const oc_result *encrypted) {
+static OC_APART bool fail_list(const oc_scope *s, const oc_result *encrypted) {
     return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, encrypted->path}, "$in",
                    "list the constants in the query itself",
                    "The second argument of $in must be an array of constants, since the field '%s' is encrypted",

@@ -7,6 +7,9 @@
 
 static const oc_str no_path = {"", 0};
 
+/* What a level takes of the stack, times this, must leave room in a thread of 128 KiB (tests/abi/stack.c). */
+enum { DEEPEST_EXPRESSION = 80 };
+
 /* ---- results ---- */
 
 bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_str path) {
@@ -255,7 +258,7 @@ static bool variable(const oc_scope *s, oc_str text, oc_results *out) {
                    oc_name(name).text);
 }
 
-static bool string(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+static OC_APART bool string(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
     oc_str text = oc_elem_str(e);
     if (text.n == 0 || text.s[0] != '$')
         return oc_add_literal(s, frame, e, e, out);
@@ -273,7 +276,7 @@ static bool is_raw_literal(const oc_node *node, const oc_elem *member) {
            node->literal->value.start == member->start;
 }
 
-static bool check_name(const oc_scope *s, oc_str name) {
+static OC_APART bool check_name(const oc_scope *s, oc_str name) {
     if (name.n && name.s[0] == '$')
         return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, oc_name(name).text, NULL,
                        "An expression object must hold one operator and nothing else: %s", oc_name(name).text);
@@ -283,7 +286,7 @@ static bool check_name(const oc_scope *s, oc_str name) {
     return true;
 }
 
-static bool add_field(const oc_scope *s, oc_nameset *seen, const oc_elem *e) {
+static OC_APART bool add_field(const oc_scope *s, oc_nameset *seen, const oc_elem *e) {
     switch (oc_nameset_add(seen, s->a->arena, e->name)) {
     case OC_NAME_ADDED: return check_name(s, e->name);
     case OC_NAME_NO_MEMORY: return oc_no_memory(s->a);
@@ -309,8 +312,8 @@ static bool has_constants(const oc_name_entry *entries, size_t n) {
 }
 
 /* The object node; where all its fields are constants, a constant of that shape. */
-static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_name_entry *entries, size_t n,
-                       bool raw, oc_results *out) {
+static OC_APART bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_name_entry *entries,
+                                size_t n, bool raw, oc_results *out) {
     const oc_node *node = oc_derive_object(entries, n, &s->a->lookup);
     if (!node || !has_constants(entries, n))
         return oc_add_result(s, out, node, no_path);
@@ -326,7 +329,7 @@ static bool add_object(const oc_scope *s, oc_frame *frame, const oc_elem *e, con
     return oc_add_result(s, out, object, no_path);
 }
 
-static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+static OC_APART bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
     oc_frame *inner = oc_inner_frame(s->a, frame, e);
     size_t count = oc_count_members(e), n = 0;
     oc_name_entry *entries = oc_arena_alloc(s->a->arena, (count + 1) * sizeof *entries);
@@ -351,7 +354,7 @@ static bool object(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_resu
     return add_object(s, frame, e, entries, n, raw, out);
 }
 
-static bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+static OC_APART bool array(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
     oc_frame *inner = oc_inner_frame(s->a, frame, e);
     const oc_node *element = &oc_absent_node;
     bool raw = out->literals;
@@ -401,8 +404,13 @@ bool oc_find_operand(const char *names, oc_str name, char *mark) {
     return false;
 }
 
-static bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
-                           const oc_expression_operator *row) {
+static OC_APART bool fail_operand_name(const oc_scope *s, const char *op, oc_str name) {
+    return oc_fail(s->a->error, OC_FIELD_UNKNOWN, NULL, op, NULL, "BSON field '%s.%s' is an unknown field.", op,
+                   oc_name(name).text);
+}
+
+static OC_APART bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
+                                    const oc_expression_operator *row) {
     oc_iter it = oc_elem_iter(operand);
     oc_elem e;
     char mark;
@@ -414,8 +422,7 @@ static bool named_operands(const oc_scope *s, oc_frame *frame, const oc_elem *op
         return oc_no_memory(s->a);
     while (oc_next(&it, &e)) {
         if (!oc_find_operand(row->names, e.name, &mark))
-            return oc_fail(s->a->error, OC_FIELD_UNKNOWN, NULL, row->name, NULL,
-                           "BSON field '%s.%s' is an unknown field.", row->name, oc_name(e.name).text);
+            return fail_operand_name(s, row->name, e.name);
         if (mark == ' ' ? !oc_expect_plain(s, inner, &e, row->name)
                         : !oc_is_constant(&e) && !oc_fail_constant(s->a, row->name, e.name))
             return false;
@@ -458,15 +465,20 @@ const oc_scope *oc_without_comparisons(const oc_scope *s, oc_scope *copy) {
     return copy;
 }
 
-static bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand, oc_results *out) {
+static OC_APART bool fail_operator(const oc_scope *s, oc_str name) {
+    return oc_fail(s->a->error, OC_EXPRESSION_UNKNOWN, NULL, oc_name(name).text,
+                   "only documented operators can be analysed while a schema of the request encrypts something",
+                   "Unrecognized expression '%s'", oc_name(name).text);
+}
+
+static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand,
+                               oc_results *out) {
     const oc_expression_operator *row = oc_expression_find(operand->name);
     oc_frame *inner = oc_inner_frame(s->a, frame, e);
     if (!inner)
         return oc_no_memory(s->a);
     if (!row)
-        return oc_fail(s->a->error, OC_EXPRESSION_UNKNOWN, NULL, oc_name(operand->name).text,
-                       "only documented operators can be analysed while a schema of the request encrypts something",
-                       "Unrecognized expression '%s'", oc_name(operand->name).text);
+        return fail_operator(s, operand->name);
     if (operand->end < e->end - 1)
         return oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, row->name, NULL,
                        "An object representing an expression must have exactly one field: %s", row->name);
@@ -489,18 +501,31 @@ oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e) {
     return frame;
 }
 
-bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
-    oc_scope apart;
+static OC_APART bool apart(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    oc_scope copy;
+    s = oc_without_comparisons(s, &copy);
+    return e->type == OC_ARRAY ? array(s, frame, e, out) : object(s, frame, e, out);
+}
+
+static bool compound(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
     oc_elem first;
-    switch (e->type) {
-    case OC_STRING: return string(s, frame, e, out);
-    case OC_ARRAY: return array(oc_without_comparisons(s, &apart), frame, e, out);
-    case OC_DOCUMENT:
-        if (oc_bson_first(e->value, &first) && first.name.n && first.name.s[0] == '$')
-            return operation(s, frame, e, &first, out);
-        return object(oc_without_comparisons(s, &apart), frame, e, out);
-    default: return oc_add_literal(s, frame, e, e, out);
-    }
+    if (e->type == OC_DOCUMENT && oc_bson_first(e->value, &first) && first.name.n && first.name.s[0] == '$')
+        return operation(s, frame, e, &first, out);
+    return apart(s, frame, e, out);
+}
+
+bool oc_evaluate_each(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_results *out) {
+    if (e->type == OC_STRING)
+        return string(s, frame, e, out);
+    if (e->type != OC_ARRAY && e->type != OC_DOCUMENT)
+        return oc_add_literal(s, frame, e, e, out);
+    if (s->a->nesting == DEEPEST_EXPRESSION)
+        return oc_fail(s->a->error, OC_TOO_DEEP, NULL, s->place, NULL, "An expression is nested deeper than %d levels",
+                       DEEPEST_EXPRESSION);
+    s->a->nesting++;
+    bool ok = compound(s, frame, e, out);
+    s->a->nesting--;
+    return ok;
 }
 
 const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e) {

@@ -96,7 +96,8 @@ typedef struct projected {
 static bool projection_fields(projected *p, oc_frame *frame);
 
 /* A computed field. What it yields goes to the client only, so that ciphertext may be in it. */
-static bool computed(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at, const oc_path *path) {
+static OC_APART bool computed(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at,
+                              const oc_path *path) {
     oc_scope scope = {.a = p->a, .tree = p->a->root, .variables = p->a->variables, .place = "projection"};
     if (p->below || at->position == OC_AT_BELOW)
         return oc_fail(p->a->error, OC_PROJECTION, path, "projection", "give it another name",
@@ -124,8 +125,8 @@ static bool is_slice(const oc_elem *e) {
     return count == 2;
 }
 
-static bool projection_operator(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at,
-                                const oc_path *path) {
+static OC_APART bool projection_operator(projected *p, oc_frame *frame, const oc_elem *e, const oc_answer *at,
+                                         const oc_path *path) {
     oc_elem op;
     oc_bson_first(e->value, &op);
     bool alone = op.end == e->end - 1;

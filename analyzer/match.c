@@ -142,7 +142,7 @@ bool oc_is_operator_object(const oc_elem *e) {
     return !oc_str_is(first.name, "$ref") || has_operators_besides(e->value);
 }
 
-static bool fail_unknown(filter *f, oc_str name) {
+static OC_APART bool fail_unknown(filter *f, oc_str name) {
     oc_name_text text = oc_name(name);
     if (oc_str_starts(name, "$_internal"))
         return oc_fail(f->a->error, OC_OPERATOR_UNSUPPORTED, NULL, text.text, NULL,
@@ -152,13 +152,13 @@ static bool fail_unknown(filter *f, oc_str name) {
                    "Unrecognized match expression operator: %s", text.text);
 }
 
-static bool fail_stored(predicate *p, const char *op) {
+static OC_APART bool fail_stored(predicate *p, const char *op) {
     return oc_fail(p->f->a->error, OC_STORED_FILTER, &p->path, op,
                    "use $exists for encrypted fields, and compare plain ones",
                    "Comparison to encrypted fields not supported in %s", p->f->stored->clause);
 }
 
-static bool fail_refused(predicate *p, const char *op) {
+static OC_APART bool fail_refused(predicate *p, const char *op) {
     char path[256] = "";
     if (p->f->stored && !p->f->a->qe)
         return fail_stored(p, op);
@@ -182,7 +182,7 @@ static bool fail_refused(predicate *p, const char *op) {
                    "Invalid match expression operator on encrypted field '%s': %s", path, op);
 }
 
-static bool fail_below(predicate *p, const char *op) {
+static OC_APART bool fail_below(predicate *p, const char *op) {
     char path[256] = "";
     if (p->f->stored && strcmp(op, "$exists") != 0)
         return fail_stored(p, op);
@@ -192,7 +192,7 @@ static bool fail_below(predicate *p, const char *op) {
                    oc_name(p->at.prefix).text);
 }
 
-static bool fail_shape(filter *f, const oc_path *path, const char *op, const char *wanted) {
+static OC_APART bool fail_shape(filter *f, const oc_path *path, const char *op, const char *wanted) {
     return oc_fail(f->a->error, OC_COMMAND_SHAPE, path, op, NULL, "%s must be %s", op, wanted);
 }
 
@@ -218,15 +218,15 @@ static bool value_above(predicate *p, oc_frame *frame, const oc_elem *e, const c
     return oc_compared_array(a, e, p->at.node, &p->path, op);
 }
 
-static bool compare_value(predicate *p, oc_frame *frame, const oc_elem *e, const char *op, bool implicit,
-                          bool in_list) {
+static OC_APART bool compare_value(predicate *p, oc_frame *frame, const oc_elem *e, const char *op, bool implicit,
+                                   bool in_list) {
     oc_marking how = {.use = OC_USE_COMPARED, .path = &p->path, .op = op, .as_equality = implicit, .in_list = in_list};
     if (p->at.position == OC_AT_ENCRYPTED || p->at.position == OC_AT_IN_ARRAY)
         return oc_mark(p->f->a, frame, e, p->at.node->meta, &how);
     return value_above(p, frame, e, op);
 }
 
-static bool compare_values(predicate *p, oc_frame *frame, const oc_elem *list, const char *op) {
+static OC_APART bool compare_values(predicate *p, oc_frame *frame, const oc_elem *list, const char *op) {
     if (list->type != OC_ARRAY)
         return fail_shape(p->f, &p->path, op, "an array");
     oc_frame inner = {.up = frame, .doc = list->value};
@@ -242,7 +242,7 @@ static bool compare_values(predicate *p, oc_frame *frame, const oc_elem *list, c
 
 static bool predicate_operators(predicate *p, oc_frame *frame);
 
-static bool negate(predicate *p, oc_frame *frame, const oc_elem *operand) {
+static OC_APART bool negate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     oc_frame inner = {.up = frame, .doc = operand->value};
     if (operand->type == OC_REGEX)
         return p->at.position == OC_AT_PLAIN || p->at.position == OC_AT_ABOVE || fail_refused(p, "$regex");
@@ -269,7 +269,7 @@ bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *p
     return predicate_operators(&inner, &frame);
 }
 
-static bool match_all(predicate *p, const oc_elem *operand) {
+static OC_APART bool match_all(predicate *p, const oc_elem *operand) {
     if (operand->type != OC_ARRAY)
         return fail_shape(p->f, &p->path, "$all", "an array");
     oc_iter it = oc_bson_iter(operand->value);
@@ -398,7 +398,7 @@ static bool filter_qe_field(predicate *p, oc_frame *frame, const oc_elem *e) {
     return !kept || fail_stored(p, op.text[0] ? op.text : "$exists");
 }
 
-static bool check_dropped(const predicate *p, const oc_elem *e) {
+static OC_APART bool check_dropped(const predicate *p, const oc_elem *e) {
     oc_name_text op = oc_name(first_comparison(e));
     return !p->f->a->qe || !p->f->scope || p->at.position != OC_AT_PLAIN || !op.text[0] ||
            oc_qe_check_dropped(p->f->scope, p->path.name, op.text);

@@ -117,57 +117,59 @@ static bool bind_named(const oc_scope *s, const oc_elem *e, const char *otherwis
 }
 
 /* $map and $filter: `input`, a variable for its elements, and an expression over them. */
+enum { INPUT, AS, INDEX, BODY, MORE, VALUE_AS, EACH_PARTS };
+
+/* In the arena: on the stack it would be most of what a level of nested operators takes. */
 typedef struct each_element {
-    oc_elem input, as, index, body, limit;
+    oc_elem parts[EACH_PARTS];
     oc_frame *frame;
-    oc_scope scope;
+    oc_scope scope; /* of the body */
 } each_element;
 
-static bool start_each(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op, each_element *each) {
-    if (!each->input.start || !each->body.start)
-        return fail_shape(s, op, "an object with input and an expression over its elements");
-    each->frame = oc_inner_frame(s->a, frame, operand);
-    if (!each->frame)
-        return oc_no_memory(s->a);
+static each_element *start_each(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op,
+                                const char *names) {
+    each_element *each = oc_arena_zeroed(s->a->arena, 1, sizeof *each);
+    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
+    if (!each || !inner) {
+        oc_no_memory(s->a);
+        return NULL;
+    }
+    if (!oc_options(s->a, operand, op, names, each->parts))
+        return NULL;
+    if (!each->parts[INPUT].start || !each->parts[BODY].start) {
+        fail_shape(s, op, "an object with input and an expression over its elements");
+        return NULL;
+    }
+    each->frame = inner;
     each->scope = *s;
-    return oc_expect_plain(s, each->frame, &each->input, op) && bind_named(s, &each->as, "this", op, &each->scope) &&
-           bind_named(s, &each->index, "IDX", op, &each->scope);
+    bool ok = oc_expect_plain(s, inner, &each->parts[INPUT], op) &&
+              bind_named(s, &each->parts[AS], "this", op, &each->scope) &&
+              bind_named(s, &each->parts[INDEX], "IDX", op, &each->scope);
+    return ok ? each : NULL;
 }
 
 static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
-    oc_elem parts[4] = {0};
-    if (!oc_options(s->a, operand, "$map", "input =as =arrayIndexAs in", parts))
-        return false;
-    each_element each = {.input = parts[0], .as = parts[1], .index = parts[2], .body = parts[3]};
-    if (!start_each(s, frame, operand, "$map", &each))
-        return false;
-    const oc_node *element = oc_evaluate(&each.scope, each.frame, &each.body);
+    each_element *each = start_each(s, frame, operand, "$map", "input =as =arrayIndexAs in");
+    const oc_node *element = each ? oc_evaluate(&each->scope, each->frame, &each->parts[BODY]) : NULL;
     return element && oc_add_result(s, out, oc_derive_array(element, false, &s->a->lookup), no_path);
 }
 
 static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
-    oc_elem parts[5] = {0};
-    if (!oc_options(s->a, operand, "$filter", "input =as =arrayIndexAs cond limit", parts))
+    each_element *each = start_each(s, frame, operand, "$filter", "input =as =arrayIndexAs cond limit");
+    if (!each || (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
         return false;
-    each_element each = {.input = parts[0], .as = parts[1], .index = parts[2], .body = parts[3], .limit = parts[4]};
-    if (!start_each(s, frame, operand, "$filter", &each) ||
-        (each.limit.start && !oc_expect_plain(s, each.frame, &each.limit, "$filter")))
-        return false;
-    return oc_condition(&each.scope, each.frame, &each.body, "$filter") &&
+    return oc_condition(&each->scope, each->frame, &each->parts[BODY], "$filter") &&
            oc_add_result(s, out, &oc_plain_node, no_path);
 }
 
 /* The result is bound to $$value again, so it must be plain. */
 static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
-    oc_elem parts[6] = {0};
-    if (!oc_options(s->a, operand, "$reduce", "input initialValue in =as =valueAs =arrayIndexAs", parts))
+    each_element *each = start_each(s, frame, operand, "$reduce", "input =as =arrayIndexAs in initialValue =valueAs");
+    if (!each || !bind_named(s, &each->parts[VALUE_AS], "value", "$reduce", &each->scope))
         return false;
-    each_element each = {.input = parts[0], .as = parts[3], .index = parts[5], .body = parts[2]};
-    if (!start_each(s, frame, operand, "$reduce", &each) || !bind_named(s, &parts[4], "value", "$reduce", &each.scope))
+    if (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$reduce"))
         return false;
-    if (parts[1].start && !oc_expect_plain(s, each.frame, &parts[1], "$reduce"))
-        return false;
-    return oc_expect_plain(&each.scope, each.frame, &each.body, "$reduce") &&
+    return oc_expect_plain(&each->scope, each->frame, &each->parts[BODY], "$reduce") &&
            oc_add_result(s, out, &oc_plain_node, no_path);
 }
 

@@ -247,7 +247,7 @@ static bool compare(const comparison *c, oc_frame *frame) {
                                           : compare_equality(c, literals, count);
 }
 
-bool oc_qe_compare(const oc_scope *s, oc_frame *frame, const oc_elem *op, bool *handled) {
+OC_APART bool oc_qe_compare(const oc_scope *s, oc_frame *frame, const oc_elem *op, bool *handled) {
     comparison c = {.s = s, .op = op, .name = op->name.s}; /* a row's name, so it is text */
     *handled = false;
     return !s->a->qe || (read_comparison(&c, frame, handled) && (!*handled || compare(&c, frame)));

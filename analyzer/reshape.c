@@ -6,12 +6,14 @@
 
 #include "reshape.h"
 
+enum { DEEPEST = 128 };
+
 typedef enum mode { INCLUDE, EXCLUDE, ADD } mode;
 
 typedef struct reshape {
     oc_pipeline *p;
     mode mode;
-    unsigned depth; /* components walked */
+    unsigned depth; /* components walked, at most DEEPEST: what one takes of the stack, times this, is little */
     oc_paths paths;
 } reshape;
 
@@ -66,7 +68,7 @@ static bool is_nested(const reshape *r, const oc_elem *e) {
     return e->type == OC_DOCUMENT && !is_operator(e) && (r->mode != ADD || oc_bson_first(e->value, &first));
 }
 
-static const oc_node *computed(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
+static OC_APART const oc_node *computed(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
     oc_results results = {.literals = at->target != NULL};
     if (!oc_evaluate_each(&r->p->scope, frame, e, &results))
         return NULL;
@@ -116,7 +118,7 @@ static const oc_node *element_out(const oc_node *out) {
 static const oc_node *nested(reshape *r, oc_frame *frame, const oc_elem *e, const place *at);
 
 /* A nested specification in an array: applied to every element. */
-static const oc_node *nested_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
+static OC_APART const oc_node *nested_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at) {
     place element = *at;
     element.document = true;
     element.in = at->in->element;
@@ -158,8 +160,8 @@ static const oc_node *started(const reshape *r, const oc_node *out) {
 static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest);
 
 /* `first` below the place, and there the rest of the path. */
-static const oc_node *component(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str first,
-                                oc_str rest) {
+static OC_APART const oc_node *component(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str first,
+                                         oc_str rest) {
     oc_lookup *lookup = &r->p->scope.a->lookup;
     oc_path here = {at->path, first};
     place child = {.in = oc_node_child_of_set(at->in, first, lookup),
@@ -184,7 +186,8 @@ static const oc_node *component(reshape *r, oc_frame *frame, const oc_elem *e, c
 }
 
 /* In arrays: the path goes on in every element. */
-static const oc_node *path_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest) {
+static OC_APART const oc_node *path_in_elements(reshape *r, oc_frame *frame, const oc_elem *e, const place *at,
+                                                oc_str rest) {
     place element = *at;
     element.document = true;
     element.in = at->in->element;
@@ -196,7 +199,7 @@ static const oc_node *path_in_elements(reshape *r, oc_frame *frame, const oc_ele
 static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest) {
     if (!rest.s)
         return leaf(r, frame, e, at);
-    if (++r->depth > 2 * OC_MAX_DEPTH) {
+    if (++r->depth > DEEPEST) {
         oc_fail(r->p->scope.a->error, OC_TOO_DEEP, NULL, r->p->scope.place, NULL, "A field path is too long");
         return NULL;
     }
@@ -214,7 +217,7 @@ static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const 
     return node;
 }
 
-static bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
+static OC_APART bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
     switch (oc_nameset_add(seen, r->p->scope.a->arena, e->name)) {
     case OC_NAME_ADDED:
         return !oc_str_starts(e->name, "$") || oc_fail_stage(r->p, &(oc_path){NULL, e->name}, NULL,

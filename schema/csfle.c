@@ -237,7 +237,7 @@ static void report_member(compiler *c, const char *keyword, oc_str member, const
            oc_name(member).text);
 }
 
-static bool first_of_its_name(compiler *c, oc_nameset *seen, const oc_elem *e, const place *at) {
+static OC_APART bool first_of_its_name(compiler *c, oc_nameset *seen, const oc_elem *e, const place *at) {
     switch (oc_nameset_add(seen, c->arena, e->name)) {
     case OC_NAME_ADDED: return true;
     case OC_NAME_NO_MEMORY: no_memory(c); return false;
@@ -294,7 +294,8 @@ static const oc_node *encrypted_node(compiler *c, const inherited *values, uint3
     return node;
 }
 
-static const oc_node *compile_encrypt(compiler *c, const oc_elem *operand, const context *ctx, const place *at) {
+static OC_APART const oc_node *compile_encrypt(compiler *c, const oc_elem *operand, const context *ctx,
+                                               const place *at) {
     inherited values = ctx->defaults;
     uint32_t types = 0;
     oc_nameset seen = {0};
@@ -321,7 +322,7 @@ static const oc_node *compile_encrypt(compiler *c, const oc_elem *operand, const
     return encrypted_node(c, &values, types, at);
 }
 
-static void parse_metadata(compiler *c, const oc_elem *operand, const place *at, inherited *out) {
+static OC_APART void parse_metadata(compiler *c, const oc_elem *operand, const place *at, inherited *out) {
     oc_nameset seen = {0};
     oc_iter it = oc_bson_iter(operand->value);
     oc_elem e;
@@ -337,7 +338,7 @@ static void parse_metadata(compiler *c, const oc_elem *operand, const place *at,
 
 /* ---- subschemas ---- */
 
-static const oc_node *compile(compiler *c, const uint8_t *schema, context ctx, const place *at);
+static const oc_node *compile(compiler *c, const uint8_t *schema, const context *ctx, const place *at);
 
 static bool says_object(const uint8_t *schema) {
     oc_iter it = oc_bson_iter(schema);
@@ -349,7 +350,7 @@ static bool says_object(const uint8_t *schema) {
     return false;
 }
 
-static void check_encrypt_place(compiler *c, const context *ctx, const place *at) {
+static OC_APART void check_encrypt_place(compiler *c, const context *ctx, const place *at) {
     char reason[128];
     if (!at)
         report_structure(c, at, "encrypt", "It cannot stand at the root: it encrypts fields, not documents.");
@@ -362,7 +363,7 @@ static void check_encrypt_place(compiler *c, const context *ctx, const place *at
         report_structure(c, at, "encrypt", "No property name on the way to it may contain a dot.");
 }
 
-static void check_siblings(compiler *c, const uint8_t *schema, const place *at) {
+static OC_APART void check_siblings(compiler *c, const uint8_t *schema, const place *at) {
     oc_iter it = oc_bson_iter(schema);
     oc_elem e;
     while (oc_next(&it, &e)) {
@@ -374,14 +375,14 @@ static void check_siblings(compiler *c, const uint8_t *schema, const place *at) 
     }
 }
 
-static void check_metadata_place(compiler *c, const uint8_t *schema, const context *ctx, const place *at) {
+static OC_APART void check_metadata_place(compiler *c, const uint8_t *schema, const context *ctx, const place *at) {
     if (ctx->barred)
         report_structure(c, at, "encryptMetadata", "It cannot stand where encryption would depend on the data.");
     else if (!says_object(schema))
         report_structure(c, at, "encryptMetadata", "Its schema must have \"object\" as its only bsonType or type.");
 }
 
-static const oc_keyword *check_keyword(compiler *c, const oc_elem *e, const place *at) {
+static OC_APART const oc_keyword *check_keyword(compiler *c, const oc_elem *e, const place *at) {
     const oc_keyword *row = oc_keyword_find(e->name);
     const char *name = row ? row->name : NULL;
     if (!row)
@@ -402,22 +403,30 @@ static const oc_keyword *check_keyword(compiler *c, const oc_elem *e, const plac
 }
 
 /* Subschemas whose fields do not belong to the tree: visited so that an `encrypt` inside is found and refused. */
-static void compile_barred(compiler *c, const oc_elem *operand, const oc_keyword *row, context ctx, const place *at) {
-    ctx.barred = row->name;
-    if (operand->type == OC_BOOL)
-        return;
+static OC_APART void compile_barred(compiler *c, const oc_elem *operand, const oc_keyword *row, context *ctx,
+                                    const place *at) {
+    const char *barred = ctx->barred;
+    ctx->barred = row->name;
     if (operand->type == OC_DOCUMENT && row->sub == OC_SUB_ONE) {
         compile(c, operand->value, ctx, at);
-        return;
+    } else if (operand->type != OC_BOOL) {
+        oc_iter it = oc_bson_iter(operand->value);
+        oc_elem e;
+        while (oc_next(&it, &e))
+            if (e.type == OC_DOCUMENT)
+                compile(c, e.value, ctx, &(place){at, e.name});
     }
-    oc_iter it = oc_bson_iter(operand->value);
-    oc_elem e;
-    while (oc_next(&it, &e))
-        if (e.type == OC_DOCUMENT)
-            compile(c, e.value, ctx, &(place){at, e.name});
+    ctx->barred = barred;
 }
 
-static void compile_properties(compiler *c, const oc_elem *operand, context ctx, const place *at, oc_node *node) {
+static OC_APART void keep_properties(compiler *c, oc_name_entry *entries, size_t n, oc_node *node) {
+    if (!oc_name_table_build(&node->children, c->arena, entries, n))
+        no_memory(c);
+    node->encrypting = oc_count_encrypting(entries, n);
+}
+
+static OC_APART void compile_properties(compiler *c, const oc_elem *operand, context *ctx, const place *at,
+                                        oc_node *node) {
     size_t most = oc_count_members(operand);
     oc_name_entry *entries = oc_arena_alloc(c->arena, (most + 1) * sizeof *entries);
     if (!entries) {
@@ -425,7 +434,7 @@ static void compile_properties(compiler *c, const oc_elem *operand, context ctx,
         return;
     }
     size_t n = 0;
-    bool dotted = ctx.dotted;
+    bool dotted = ctx->dotted;
     oc_nameset seen = {0};
     oc_iter it = oc_bson_iter(operand->value);
     oc_elem e;
@@ -433,15 +442,15 @@ static void compile_properties(compiler *c, const oc_elem *operand, context ctx,
         place here = {at, e.name};
         if (!first_of_its_name(c, &seen, &e, &here))
             continue;
-        ctx.dotted = dotted || memchr(e.name.s, '.', e.name.n);
+        ctx->dotted = dotted || memchr(e.name.s, '.', e.name.n);
         entries[n++] = (oc_name_entry){.name = e.name, .value = compile(c, e.value, ctx, &here)};
     }
-    if (!oc_name_table_build(&node->children, c->arena, entries, n))
-        no_memory(c);
-    node->encrypting = oc_count_encrypting(entries, n);
+    ctx->dotted = dotted;
+    keep_properties(c, entries, n, node);
 }
 
-static void compile_patterns(compiler *c, const oc_elem *operand, const context *ctx, const place *at, oc_node *node) {
+static OC_APART void compile_patterns(compiler *c, const oc_elem *operand, const context *ctx, const place *at,
+                                      oc_node *node) {
     oc_pattern *patterns = oc_arena_alloc(c->arena, (oc_count_members(operand) + 1) * sizeof *patterns);
     if (!patterns) {
         no_memory(c);
@@ -455,7 +464,7 @@ static void compile_patterns(compiler *c, const oc_elem *operand, const context 
         size_t offset;
         const oc_regex *regex = oc_regex_compile(c->arena, e.name, &offset);
         if (regex) {
-            patterns[n++] = (oc_pattern){regex, e.name, compile(c, e.value, *ctx, &here)};
+            patterns[n++] = (oc_pattern){regex, e.name, compile(c, e.value, ctx, &here)};
             continue;
         }
         if (offset == SIZE_MAX)
@@ -468,7 +477,7 @@ static void compile_patterns(compiler *c, const oc_elem *operand, const context 
 }
 
 /* The subschema's own keywords, after encryptMetadata has been read (it may be written after `properties`). */
-static void compile_keyword(compiler *c, const oc_elem *e, const context *ctx, const place *at, oc_node *node) {
+static void compile_keyword(compiler *c, const oc_elem *e, context *ctx, const place *at, oc_node *node) {
     place here = {at, e->name};
     const oc_keyword *row = check_keyword(c, e, &here);
     if (!row)
@@ -477,35 +486,41 @@ static void compile_keyword(compiler *c, const oc_elem *e, const context *ctx, c
     case OC_SUB_NONE:
     case OC_SUB_ENCRYPT:
     case OC_SUB_ENCRYPT_METADATA: break;
-    case OC_SUB_PROPERTIES: compile_properties(c, e, *ctx, &here, node); break;
+    case OC_SUB_PROPERTIES: compile_properties(c, e, ctx, &here, node); break;
     case OC_SUB_PATTERNS: compile_patterns(c, e, ctx, &here, node); break;
     case OC_SUB_REST:
         if (e->type == OC_DOCUMENT)
-            node->rest = compile(c, e->value, *ctx, &here);
+            node->rest = compile(c, e->value, ctx, &here);
         break;
     case OC_SUB_ONE:
-    case OC_SUB_DEPENDENCIES: compile_barred(c, e, row, *ctx, &here); break;
+    case OC_SUB_DEPENDENCIES: compile_barred(c, e, row, ctx, &here); break;
     }
 }
 
-static const oc_node *compile_object(compiler *c, const uint8_t *schema, context ctx, const place *at) {
+/* What holds for the subschemas of this one. */
+static OC_APART void enter(compiler *c, const uint8_t *schema, context *ctx, const place *at) {
+    oc_elem e, other;
+    if (oc_bson_find(schema, "encryptMetadata", &e)) {
+        check_metadata_place(c, schema, ctx, at);
+        if (e.type == OC_DOCUMENT)
+            parse_metadata(c, &e, &(place){at, e.name}, &ctx->defaults);
+    }
+    if (oc_bson_find(schema, "type", &e) && oc_bson_find(schema, "bsonType", &other))
+        report(c, RANK_KEYWORD, OC_SCHEMA_KEYWORD, at, e.name, "keep one of them",
+               "Cannot specify both 'type' and 'bsonType'");
+    ctx->objects = ctx->objects && says_object(schema);
+    ctx->level++;
+}
+
+static const oc_node *compile_object(compiler *c, const uint8_t *schema, const context *outer, const place *at) {
     oc_node *node = oc_arena_zeroed(c->arena, 1, sizeof *node);
     if (!node) {
         no_memory(c);
         return &oc_plain_node;
     }
+    context ctx = *outer;
+    enter(c, schema, &ctx, at);
     oc_elem e;
-    oc_elem other;
-    if (oc_bson_find(schema, "encryptMetadata", &e)) {
-        check_metadata_place(c, schema, &ctx, at);
-        if (e.type == OC_DOCUMENT)
-            parse_metadata(c, &e, &(place){at, e.name}, &ctx.defaults);
-    }
-    if (oc_bson_find(schema, "type", &e) && oc_bson_find(schema, "bsonType", &other))
-        report(c, RANK_KEYWORD, OC_SCHEMA_KEYWORD, at, e.name, "keep one of them",
-               "Cannot specify both 'type' and 'bsonType'");
-    ctx.objects = ctx.objects && says_object(schema);
-    ctx.level++;
     oc_nameset seen = {0};
     oc_iter it = oc_bson_iter(schema);
     while (oc_next(&it, &e))
@@ -515,9 +530,9 @@ static const oc_node *compile_object(compiler *c, const uint8_t *schema, context
     return node;
 }
 
-static const oc_node *compile(compiler *c, const uint8_t *schema, context ctx, const place *at) {
+static const oc_node *compile(compiler *c, const uint8_t *schema, const context *ctx, const place *at) {
     oc_elem encrypt;
-    if (ctx.level >= OC_MAX_LEVELS) {
+    if (ctx->level >= OC_MAX_LEVELS) {
         report(c, RANK_SIBLING, OC_TOO_DEEP, at, literal(""), NULL, "The schema is nested deeper than %d levels",
                OC_MAX_LEVELS);
         return &oc_plain_node;
@@ -525,14 +540,14 @@ static const oc_node *compile(compiler *c, const uint8_t *schema, context ctx, c
     if (!oc_bson_find(schema, "encrypt", &encrypt))
         return compile_object(c, schema, ctx, at);
     check_siblings(c, schema, at);
-    check_encrypt_place(c, &ctx, at);
+    check_encrypt_place(c, ctx, at);
     place here = {at, encrypt.name};
     if (encrypt.end < schema + oc_u32(schema) - 1)
         report(c, RANK_KEYWORD, OC_SCHEMA_KEYWORD, &here, encrypt.name, NULL,
                "Duplicate field 'encrypt' in the schema");
     if (!check_keyword(c, &encrypt, &here))
         return &oc_plain_node;
-    return compile_encrypt(c, &encrypt, &ctx, &here);
+    return compile_encrypt(c, &encrypt, ctx, &here);
 }
 
 /* A key name that would be ciphertext when the driver looks for it is no key name. */
@@ -559,7 +574,7 @@ static bool check_pointers(compiler *c, const oc_node *root) {
 
 bool oc_csfle_compile(oc_tree *tree, const uint8_t *schema, bool remote, oc_error *error) {
     compiler c = {.arena = &tree->arena, .error = error, .remote = remote, .rank = RANK_NONE};
-    const oc_node *root = compile(&c, schema, (context){.objects = true}, NULL);
+    const oc_node *root = compile(&c, schema, &(context){.objects = true}, NULL);
     if (c.out_of_memory) {
         error->rule = OC_NONE;
         return oc_fail(error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");

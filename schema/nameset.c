@@ -70,6 +70,8 @@ bool oc_nameset_has(const oc_nameset *set, oc_str name) {
 oc_nameset_result oc_nameset_add(oc_nameset *set, oc_arena *arena, oc_str name) {
     if (is_among_few(set, name))
         return OC_NAME_PRESENT;
+    if (!set->few && !(set->few = oc_arena_alloc(arena, OC_NAMESET_FEW * sizeof *set->few)))
+        return OC_NAME_NO_MEMORY;
     if (set->count < OC_NAMESET_FEW) {
         set->few[set->count++] = name;
         return OC_NAME_ADDED;

@@ -34,10 +34,11 @@ static inline const void *oc_name_table_find(const oc_name_table *table, oc_str 
     return table->shapes & oc_name_shape(name) ? oc_name_table_find_slot(table, name) : NULL;
 }
 
-/* Zeroed: an empty set. The first few names are compared one by one, which is faster than hashing them. */
+/* Zeroed: an empty set. The first few names are compared one by one, which is faster than hashing them. All of them are
+ * in the arena: walks have a set on each level of their stack. */
 enum { OC_NAMESET_FEW = 8 };
 typedef struct oc_nameset {
-    oc_str few[OC_NAMESET_FEW];
+    oc_str *few;
     oc_str *slots;
     size_t mask; /* slots - 1 */
     size_t count;

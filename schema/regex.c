@@ -7,6 +7,9 @@
  * MOST_EXPENSIVE of those: what a request can cost is bounded, and the same request always gets the same answer. */
 enum { FEW_STEPS = 100, MOST_STEPS = 20000, MOST_EXPENSIVE = 500, DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 1024 };
 
+/* pcre2 compiles a group by recursion, 600 bytes of stack each. */
+enum { DEEPEST_GROUP = 30 };
+
 static void *arena_malloc(PCRE2_SIZE size, void *arena) {
     return oc_arena_alloc(arena, size);
 }
@@ -22,6 +25,7 @@ const oc_regex *oc_regex_compile(oc_arena *arena, oc_str pattern, size_t *offset
     pcre2_compile_context *context = general ? pcre2_compile_context_create(general) : NULL;
     if (!context)
         return NULL;
+    pcre2_set_parens_nest_limit(context, DEEPEST_GROUP);
     int code;
     PCRE2_SIZE at;
     pcre2_code *regex =

@@ -101,6 +101,9 @@ typedef struct oc_error {
     char hint[384];
 } oc_error;
 
+/* Before a function that has large buffers and is called from a recursion: inlined, it would have them once a level. */
+#define OC_APART __attribute__((noinline))
+
 /* Records the failure unless an earlier one stands, and returns false. `path` may be NULL; `op` and `hint` may be NULL.
  * The message is printf-like; a name of arbitrary bytes goes through oc_name first. */
 bool oc_fail(oc_error *error, oc_rule rule, const oc_path *path, const char *op, const char *hint, const char *format,

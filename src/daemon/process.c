@@ -54,8 +54,10 @@ void oc_process_prepare(void) {
     raise_file_limit();
     size_pool();
     signal(SIGPIPE, SIG_IGN);
+#ifdef M_MMAP_THRESHOLD
     /* glibc raises this by itself each time a large block is freed, and then keeps blocks of that size. */
     mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD);
+#endif
 }
 
 void oc_process_notify(const char *state) {

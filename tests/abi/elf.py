@@ -1,4 +1,5 @@
 """elf.py LIBRARY [--sanitized]: what is in the file of mongo_crypt_v1.so, by nm, readelf and objdump.
+elf.py --static PROGRAM...: that programs need no other file.
 
 Under a sanitizer only the symbols are looked at: the rest is the sanitizer's."""
 import re
@@ -15,7 +16,14 @@ AT_LOAD = {"INIT", "FINI", "INIT_ARRAY", "FINI_ARRAY", "PREINIT_ARRAY", "TEXTREL
 # What would touch more than memory.
 FORBIDDEN = re.compile(r"f?open(at)?(64)?|socket|connect|pthread_create|pthread_key_create|sig\w+|_?exit|abort|f?write|"
                        r"f?printf|puts|perror|mmap(64)?|mprotect|dlopen|fork|exec\w+|getenv|setlocale|atexit|__cxa_\w+")
-NEWER_CPU = re.compile(r"%[yz]mm|\b(popcnt|lzcnt|pshufb|crc32\w*|pclmul\w*|aes(enc|dec)\w*|xgetbv)\b")
+# By the machine as readelf calls it: what its first processors (x86-64-v1, armv8-a) do not have.
+NEWER_CPU = {
+    "Advanced Micro Devices X86-64":
+        r"%[yz]mm|\b(popcnt|lzcnt|pshufb|crc32\w*|pclmul\w*|aes(enc|dec)\w*|xgetbv)\b",
+    "AArch64":
+        r"\t((cas|swp|ld(add|clr|eor|set|[su](max|min)))p?(a|l|al)?[bh]?|crc32\w+|aes\w+|sha\w+|pmull2?|[su]dot|ldapr[bh]?|"
+        r"ptrue|whilelo|ret(aa|ab))\t",
+}
 
 
 def run(*command):
@@ -34,6 +42,10 @@ def dynamic(path):
     """(tag, value) of the dynamic section."""
     rows = re.findall(r"^ 0x\w+ +\((\w+)\) +(.*)$", run("readelf", "-dW", path), re.M)
     return [(tag, value) for tag, value in rows]
+
+
+def machine(path):
+    return re.search(r"Machine: +(.*)", run("readelf", "-hW", path))[1].strip()
 
 
 def findings(path, sanitized):
@@ -55,11 +67,25 @@ def findings(path, sanitized):
         yield "wants an executable stack"
     if re.search(r"\bIFUNC\b|IRELATIV", run("readelf", "-srW", path)):
         yield "chooses functions by the CPU"
-    newer = NEWER_CPU.search(run("objdump", "-d", "--no-show-raw-insn", path))
+    newer = NEWER_CPU.get(machine(path))
+    newer = newer and re.search(newer, run("objdump", "-d", "--no-show-raw-insn", path))
     if newer:
-        yield "has an instruction of newer CPUs: " + newer[0]
+        yield "has an instruction of newer CPUs: " + newer[0].strip()
 
 
-found = list(findings(sys.argv[1], "--sanitized" in sys.argv))
-print("\n".join(found) or "%d symbols, no dependency but libc, nothing at load" % len(EXPORTED))
+def static_findings(path):
+    if re.search(r"^ +INTERP ", run("readelf", "-lW", path), re.M):
+        yield path + " needs a dynamic linker"
+    yield from (path + " needs " + value for tag, value in dynamic(path) if tag == "NEEDED")
+
+
+if sys.argv[1] == "--static":
+    found = [finding for path in sys.argv[2:] for finding in static_findings(path)]
+    print("\n".join(found) or "static: " + " ".join(sys.argv[2:]))
+else:
+    library = sys.argv[1]
+    found = list(findings(library, "--sanitized" in sys.argv))
+    print("\n".join(found) or "%d symbols, no dependency but libc, nothing at load" % len(EXPORTED))
+    if machine(library) not in NEWER_CPU:
+        print("skipped: no table of the instructions of newer CPUs for " + machine(library))
 sys.exit(bool(found))

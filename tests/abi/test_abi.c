@@ -292,10 +292,21 @@ static void the_host_stays_as_it_was(void **state) {
     assert_memory_equal(&after, &before, sizeof before);
 }
 
-/* Gone from memory after dlclose, and as new when it is loaded again. */
+static bool is_loaded(void) {
+    void *handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle)
+        dlclose(handle);
+    return handle != NULL;
+}
+
+/* Gone from memory after dlclose, and as new when it is loaded again. musl never unloads. */
 static void it_can_be_loaded_again(void **state) {
     for (int i = 0; i < 20; i++) {
-        assert_null(dlopen(path, RTLD_LAZY | RTLD_NOLOAD));
+#ifdef __GLIBC__
+        assert_false(is_loaded());
+#else
+        assert_true(is_loaded());
+#endif
         assert_int_equal(set_up(state), 0);
         a_success_clears_the_status(state);
         assert_int_equal(tear_down(state), 0);

@@ -1,6 +1,7 @@
 #include "cases.h"
 
-#include <fts.h>
+#include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -308,23 +309,33 @@ static size_t run_file(const char *path, const bson_t *schemas, void (*each)(con
     return count;
 }
 
-static int by_name(const FTSENT **a, const FTSENT **b) {
-    return strcmp((*a)->fts_name, (*b)->fts_name);
+/* All folders below, but of the uppermost itself none: it holds the schemas. */
+static size_t run_folder(const char *folder, bool uppermost, const bson_t *schemas,
+                         void (*each)(const oc_case *, void *), void *data) {
+    struct dirent **entries;
+    size_t count = 0;
+    int n = scandir(folder, &entries, NULL, alphasort);
+    if (n < 0)
+        oc_case_die("%s: %s", folder, strerror(errno));
+    for (int i = 0; i < n; i++) {
+        const char *name = entries[i]->d_name;
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (name[0] != '.' && entries[i]->d_type != DT_REG)
+            count += run_folder(path, false, schemas, each, data);
+        else if (!uppermost && strstr(name, ".json"))
+            count += run_file(path, schemas, each, data);
+        free(entries[i]);
+    }
+    free(entries);
+    return count;
 }
 
 size_t oc_cases_each(const char *folder, void (*each)(const oc_case *c, void *data), void *data) {
-    char *paths[] = {(char *)(uintptr_t)folder, NULL};
     char schemas_path[4096];
-    size_t count = 0;
     snprintf(schemas_path, sizeof schemas_path, "%s/schemas.json", folder);
     bson_t *schemas = read_json(schemas_path);
-    FTS *tree = fts_open(paths, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
-    FTSENT *entry;
-    while (tree && (entry = fts_read(tree)))
-        if (entry->fts_info == FTS_F && entry->fts_level > 1 && strstr(entry->fts_name, ".json"))
-            count += run_file(entry->fts_path, schemas, each, data);
-    if (tree)
-        fts_close(tree);
+    size_t count = run_folder(folder, true, schemas, each, data);
     bson_destroy(schemas);
     return count;
 }

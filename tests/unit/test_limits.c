@@ -391,6 +391,57 @@ static void pipelines_nest_to_a_limit(void **state) {
     assert_string_equal(reply.refusal.rule, "too-deep");
 }
 
+/* `open` n times, `middle`, `close` n times, in `stage` where it says %s. */
+static opencrypt_reply aggregate_nested(const char *stage, const char *open, int n, const char *middle,
+                                        const char *close) {
+    static char nested[8192], whole[8192 + 128];
+    nested[0] = '\0';
+    for (int i = 0; i < n; i++)
+        strcat(nested, open);
+    strcat(nested, middle);
+    for (int i = 0; i < n; i++)
+        strcat(nested, close);
+    size_t before = (size_t)(strstr(stage, "%s") - stage);
+    snprintf(whole, sizeof whole, "%.*s%s%s", (int)before, stage, nested, stage + before + 2);
+    return aggregate((const char *const[2]){whole, NULL}, 1, NULL);
+}
+
+static void expressions_nest_to_a_limit(void **state) {
+    static const char stage[] = "{'$project': {'x': %s}}";
+    (void)state;
+    assert_true(aggregate_nested(stage, "{'$abs': ", 80, "1", "}").ok);
+    opencrypt_reply reply = aggregate_nested(stage, "{'$abs': ", 81, "1", "}");
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "too-deep");
+}
+
+static void paths_of_a_projection_have_a_limit(void **state) {
+    static const char stage[] = "{'$project': {'%s': 1}}";
+    (void)state;
+    assert_true(aggregate_nested(stage, "a.", 127, "a", "").ok);
+    opencrypt_reply reply = aggregate_nested(stage, "a.", 128, "a", "");
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "too-deep");
+}
+
+static void groups_of_a_pattern_nest_to_a_limit(void **state) {
+    char pattern[64] = "";
+    (void)state;
+    for (int i = 0; i < 30; i++)
+        strcat(pattern, "(");
+    strcat(pattern, "f");
+    for (int i = 0; i < 30; i++)
+        strcat(pattern, ")");
+    assert_true(insert("k", 1, "f", pattern, false).ok);
+    memmove(pattern + 1, pattern, 62);
+    pattern[0] = '(';
+    pattern[62] = ')';
+    pattern[63] = '\0';
+    opencrypt_reply reply = insert("k", 1, "f", pattern, false);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "schema-pattern");
+}
+
 static void variables_are_counted(void **state) {
     bson_t *command = bson_new(), let;
     (void)state;
@@ -430,6 +481,9 @@ int main(void) {
         cmocka_unit_test(objects_that_multiply_are_given_up),
         cmocka_unit_test(unions_without_end_do_not_end_the_stack),
         cmocka_unit_test(pipelines_nest_to_a_limit),
+        cmocka_unit_test(expressions_nest_to_a_limit),
+        cmocka_unit_test(paths_of_a_projection_have_a_limit),
+        cmocka_unit_test(groups_of_a_pattern_nest_to_a_limit),
         cmocka_unit_test(variables_are_counted),
         cmocka_unit_test(a_thousand_stages_are_ordinary),
     };
