@@ -88,6 +88,7 @@ bool oc_document(oc_analysis *a, oc_frame *frame, const oc_node *node, const oc_
         if (!first_of_its_name(a, &seen, &e, &path) || !field(a, frame, &e, child, &here))
             return false;
     }
+    oc_nameset_leave(&seen, a->arena);
     return true;
 }
 

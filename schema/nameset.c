@@ -1,5 +1,7 @@
 #include "nameset.h"
 
+#include <string.h>
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -67,10 +69,27 @@ bool oc_nameset_has(const oc_nameset *set, oc_str name) {
     return is_among_few(set, name) || (set->slots && find_slot(set->slots, set->mask, name)->s);
 }
 
+/* Each spare block holds the address of the next. */
+static oc_str *take_few(oc_arena *arena) {
+    void *spare = arena->spare_names;
+    if (!spare)
+        return oc_arena_alloc(arena, OC_NAMESET_FEW * sizeof(oc_str));
+    memcpy(&arena->spare_names, spare, sizeof arena->spare_names);
+    return spare;
+}
+
+void oc_nameset_leave(oc_nameset *set, oc_arena *arena) {
+    if (set->few) {
+        memcpy(set->few, &arena->spare_names, sizeof arena->spare_names);
+        arena->spare_names = set->few;
+    }
+    *set = (oc_nameset){0};
+}
+
 oc_nameset_result oc_nameset_add(oc_nameset *set, oc_arena *arena, oc_str name) {
     if (is_among_few(set, name))
         return OC_NAME_PRESENT;
-    if (!set->few && !(set->few = oc_arena_alloc(arena, OC_NAMESET_FEW * sizeof *set->few)))
+    if (!set->few && !(set->few = take_few(arena)))
         return OC_NAME_NO_MEMORY;
     if (set->count < OC_NAMESET_FEW) {
         set->few[set->count++] = name;

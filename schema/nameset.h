@@ -47,5 +47,8 @@ typedef struct oc_nameset {
 typedef enum oc_nameset_result { OC_NAME_ADDED, OC_NAME_PRESENT, OC_NAME_NO_MEMORY } oc_nameset_result;
 oc_nameset_result oc_nameset_add(oc_nameset *set, oc_arena *arena, oc_str name);
 bool oc_nameset_has(const oc_nameset *set, oc_str name);
+/* Lets the next set of this arena have the memory. For walks that are in many documents one after another; a set that
+ * is not left just keeps it until the arena is reset. */
+void oc_nameset_leave(oc_nameset *set, oc_arena *arena);
 
 #endif

@@ -62,6 +62,7 @@ void *oc_arena_zeroed(oc_arena *arena, size_t count, size_t size) {
 }
 
 void oc_arena_reset(oc_arena *arena) {
+    arena->spare_names = NULL;
     if (!arena->chunk)
         return;
     oc_wipe(arena->chunk->bytes, arena->used);

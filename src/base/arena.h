@@ -13,6 +13,7 @@ typedef struct oc_arena {
     size_t used;           /* bytes handed out of `chunk` */
     size_t total;          /* bytes of all chunks */
     size_t limit;          /* total may not grow beyond; 0: no limit */
+    void *spare_names;     /* of name sets that are done, for the next ones (schema/nameset.c) */
 } oc_arena;
 
 /* A zeroed oc_arena is an empty arena. */
