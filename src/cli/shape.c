@@ -13,7 +13,8 @@ typedef enum place {
     TEXT,    /* a name or several */
     KEY,     /* the key of distinct, or the fields of an index */
     FIELDS,  /* {name: 1 or -1 or "text"} */
-    WORDS,   /* options that are words: collations */
+    WORDS,   /* options that are words */
+    COLLATION,
     COMMAND, /* a command's or statement's members */
     STATEMENTS,
     FILTER,
@@ -21,7 +22,9 @@ typedef enum place {
     UPDATE,
     PROJECTION,
     EXPRESSION, /* strings with $ are paths */
-    NAMING,     /* operands of an operator that has names among them */
+    NAMING,     /* a name, or operands with names among them */
+    OPERANDS,   /* of an operator that has names among them */
+    CODE,       /* operands of an operator that has JavaScript among them */
     PIPELINE,
     STAGE,
     JOIN,
@@ -61,7 +64,7 @@ static const row rows[] = {
     {COMMAND, "key", KEY},
     {COMMAND, "keyPattern", KEY},
     {COMMAND, "pipeline", PIPELINE},
-    {COMMAND, "collation", WORDS},
+    {COMMAND, "collation", COLLATION},
     {COMMAND, "let", DATA},
     {COMMAND, "c", DATA},
     {COMMAND, "constants", DATA},
@@ -82,6 +85,12 @@ static const row rows[] = {
     {FILTER, "$elemMatch", FILTER},
     {FILTER, "$expr", EXPRESSION},
     {FILTER, "$exists", OPTION},
+    {FILTER, "$eq", DATA},
+    {FILTER, "$ne", DATA},
+    {FILTER, "$gt", DATA},
+    {FILTER, "$gte", DATA},
+    {FILTER, "$lt", DATA},
+    {FILTER, "$lte", DATA},
     {FILTER, NULL, FILTER},
     {UPDATE, "$rename", RENAME},
     {UPDATE, "$pull", FILTER},
@@ -96,15 +105,23 @@ static const row rows[] = {
     {EXPRESSION, "$const", DATA},
     {EXPRESSION, "$meta", WORDS},
     {EXPRESSION, "$getField", NAMING},
-    {EXPRESSION, "$setField", NAMING},
-    {EXPRESSION, "$unsetField", NAMING},
-    {EXPRESSION, "$map", NAMING},
-    {EXPRESSION, "$filter", NAMING},
+    {EXPRESSION, "$setField", OPERANDS},
+    {EXPRESSION, "$unsetField", OPERANDS},
+    {EXPRESSION, "$map", OPERANDS},
+    {EXPRESSION, "$filter", OPERANDS},
+    {EXPRESSION, "$function", CODE},
+    {EXPRESSION, "$accumulator", CODE},
     {EXPRESSION, "sortBy", FIELDS},
     {EXPRESSION, NULL, EXPRESSION},
-    {NAMING, "as", TEXT},
     {NAMING, "field", TEXT},
     {NAMING, NULL, EXPRESSION},
+    {OPERANDS, "as", TEXT},
+    {OPERANDS, "field", TEXT},
+    {OPERANDS, NULL, EXPRESSION},
+    {CODE, "args", EXPRESSION},
+    {CODE, "initArgs", EXPRESSION},
+    {CODE, "accumulateArgs", EXPRESSION},
+    {CODE, NULL, DATA},
     {STAGE, "$match", FILTER},
     {STAGE, "$project", PROJECTION},
     {STAGE, "$sort", FIELDS},
@@ -116,7 +133,7 @@ static const row rows[] = {
     {STAGE, "$unionWith", JOIN},
     {STAGE, "$geoNear", JOIN},
     {STAGE, "$facet", FACET},
-    {STAGE, "$densify", NAMING},
+    {STAGE, "$densify", OPERANDS},
     {STAGE, "$merge", MERGE},
     {STAGE, "$out", TEXT},
     {STAGE, "$addFields", EXPRESSION},
@@ -160,7 +177,8 @@ static const row rows[] = {
     {MERGE, "whenNotMatched", WORDS},
     {MERGE, NULL, DATA},
     {RENAME, NULL, TEXT},
-    {WORDS, NULL, WORDS},
+    {COLLATION, NULL, WORDS},
+    {WORDS, NULL, DATA},
     {TEXT, "db", TEXT}, /* {db, coll} in place of a collection's name */
     {TEXT, "coll", TEXT},
     {TEXT, NULL, DATA},
@@ -231,13 +249,51 @@ static bool is_kind_of_index(const bson_iter_t *it) {
     return false;
 }
 
-/* Such as "simple", "fr_CA", "non-ignorable", "textScore". */
+/* Such as "fr", "zh_Hant_TW". */
+static bool is_locale(const char *text) {
+    enum { LANGUAGE = 3, SCRIPT = 4 };
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz");
+    bool ok = n >= 2 && n <= LANGUAGE;
+    for (text += n; ok && *text == '_'; text += n + 1) {
+        n = 0;
+        while (isalpha((unsigned char)text[1 + n]))
+            n++;
+        ok = n >= 2 && n <= SCRIPT && isupper((unsigned char)text[1]);
+    }
+    return ok && !*text;
+}
+
+/* Others may be anything. */
 static bool is_word(const char *text) {
-    enum { LONGEST = 24 };
-    size_t n = 0;
-    while (isalpha((unsigned char)text[n]) || (text[n] && strchr("_-", text[n])))
-        n++;
-    return n && !text[n] && n <= LONGEST;
+    static const char *const words[] = {"simple",
+                                        "upper",
+                                        "lower",
+                                        "off",
+                                        "non-ignorable",
+                                        "shifted",
+                                        "punct",
+                                        "space",
+                                        "insert",
+                                        "discard",
+                                        "fail",
+                                        "textScore",
+                                        "indexKey",
+                                        "searchScore",
+                                        "recordId",
+                                        "sortKey",
+                                        "randVal",
+                                        "geoNearDistance",
+                                        "geoNearPoint",
+                                        "searchHighlights",
+                                        "scoreDetails",
+                                        "vectorSearchScore",
+                                        "searchSequenceToken",
+                                        "searchScoreDetails",
+                                        "score"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcmp(words[i], text) == 0)
+            return true;
+    return is_locale(text);
 }
 
 /* The few scalars of which a place shows more than the type. */
@@ -321,7 +377,7 @@ static place place_of_member(place in, const bson_iter_t *it) {
     if (in == FILTER && p == FILTER && !(document && (starts_with_operator(it) || !strcmp(name, "$elemMatch"))))
         return DATA;
     if (in == PROJECTION && p == PROJECTION && *name == '$')
-        return EXPRESSION;
+        return place_of(EXPRESSION, name);
     return p;
 }
 
@@ -350,7 +406,13 @@ static place place_of_element(place p) {
     case FILTERS: return FILTER;
     case PIPELINE:
     case UPDATE: return STAGE;
-    case FILTER: return DATA;
+    case FILTER:
+    case NAMING:
+    case JOIN:
+    case MERGE:
+    case UNWIND:
+    case WORDS:
+    case COLLATION: return DATA;
     default: return p;
     }
 }

@@ -23,6 +23,7 @@ OPENCRYPT = STORE = None
 WRITE_GOLDEN = False
 SECRET = "s3cr3t"
 SECRET_NUMBER = "90210"
+WORD = "Mustermann"
 MAP = "schemas/map.yaml"
 CLEAN, REFUSED, TROUBLE = 0, 1, 2
 
@@ -355,6 +356,13 @@ class Secrets(Case):
         {"count": "people", "query": SECRET},
         {"distinct": "people", "key": "a", "query": {"a": SECRET}},
         {"find": "people", "filter": SECRET, SECRET[:0] + "unknown": SECRET},
+        {"find": "people", "filter": {}, "projection": {"a": {"$literal": "$" + SECRET}, "b": {"c": {"$const": ["$" + SECRET]}}}},
+        {"aggregate": "people", "cursor": {}, "pipeline": [{"$project": {"a": {"$literal": "$" + SECRET}}}, {"$densify": SECRET}, {"$lookup": [SECRET]}]},
+        {"find": "people", "filter": {"a": {"$eq": {"$expr": "$" + SECRET}}, "$expr": {"$function": {"body": "$" + SECRET, "lang": "$" + SECRET, "args": []}}}},
+        {"aggregate": "people", "cursor": {}, "pipeline": [{"$group": {"_id": "$a", "b": {"$accumulator": {"init": "$" + SECRET, "accumulateArgs": []}}}}]},
+        {"find": "people", "filter": {"$expr": {"$or": [{"$map": SECRET}, {"$filter": [SECRET]}, {"$getField": [SECRET]}, {"$setField": SECRET}]}}},
+        {"find": "people", "filter": {}, "collation": {"locale": WORD, "caseFirst": [WORD]}, "projection": {"a": {"$meta": WORD}, "b": {"$meta": {"c": WORD}}}},
+        {"aggregate": "people", "cursor": {}, "pipeline": [{"$merge": {"into": "o", "whenNotMatched": WORD}}]},
         {"bulkWrite": 1, "ops": [{"insert": 0, "document": {"a": SECRET}}, {"update": 0, "filter": {"a": SECRET}, "updateMods": {"$set": {"a": SECRET}}}],
          "nsInfo": [{"ns": "hr.people"}]},
         {"mapReduce": "people", "map": SECRET, "query": {"a": SECRET}},
@@ -365,6 +373,7 @@ class Secrets(Case):
     def assert_secret(self, result):
         for output in (result.out.decode(errors="replace"), result.err):
             self.assertNotIn(SECRET, output)
+            self.assertNotIn(WORD, output)
             self.assertNotIn(SECRET_NUMBER, output)
 
     def test_inputs(self):
