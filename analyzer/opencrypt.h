@@ -253,7 +253,7 @@ typedef enum opencrypt_position {
 
 typedef struct opencrypt_place {
     opencrypt_position position;
-    size_t field_len;                       /* how much of the path names `encryption`'s field; 0 if there is none */
+    size_t field_len;                       /* how much of the path names the field of `encryption`; else 0 */
     const opencrypt_encryption *encryption; /* AT_ENCRYPTED and AT_BELOW, else NULL */
 } opencrypt_place;
 
