@@ -41,6 +41,7 @@ static void read_input(checker *c, const char *path) {
         oc_feed_item(&c->feed, &item);
         show_progress(c, input);
     }
+    oc_feed_end(&c->feed);
     if (c->progress)
         fputs("\r\033[K", stderr);
     if (item.kind == OC_ITEM_FAILED) {

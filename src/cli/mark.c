@@ -31,6 +31,8 @@ static bool read_command(marker *m, const char *path) {
         m->has_command = oc_json_parse(item.data, item.len, &m->command, &reason, detail);
     else if (item.kind == OC_ITEM_END)
         reason = "no command in it";
+    else if (item.kind == OC_ITEM_TEXT)
+        reason = "not a JSON object: a command is written as {\"find\": \"people\", \"filter\": {...}}";
     else if (item.kind == OC_ITEM_BSON)
         reason = "BSON; the command must be Extended JSON";
     if (!m->has_command)

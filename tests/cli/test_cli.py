@@ -5,6 +5,7 @@
 
 Golden files are in golden/; --golden writes them anew.
 """
+import gzip
 import json
 import os
 import pty
@@ -452,6 +453,34 @@ class Malformed(Case):
                      self.GOOD.strip() * 3, "\n\n" + self.GOOD * 3):
             found = report("--schema", MAP, stdin=text)
             self.assertEqual((3, 0), (found["summary"]["commands"], found["summary"]["unreadable"]), text)
+
+    def test_text_around_objects(self):
+        """Logs of PyMongo and of Java's driver, and a server's by way of syslog or docker."""
+        started = json.dumps({"message": "Command started", "command": self.GOOD.strip(), "commandName": "find", "databaseName": "hr"})
+        succeeded = json.dumps({"message": "Command succeeded", "commandName": "find", "databaseName": "hr", "reply": "{}"})
+        slow = json.dumps({"t": {"$date": "2026-11-24T10:00:00.000+00:00"}, "s": "I", "c": "COMMAND", "id": 51803, "ctx": "conn1", "msg": "Slow query",
+                           "attr": {"type": "command", "ns": "hr.people", "command": json.loads(self.GOOD)}})
+        java = '10:00 DEBUG [main] c.command - Command "find" %s on database "hr" in 1 ms. The request ID is 5. Command%s: %s'
+        for lines, kind in [
+            (["DEBUG:pymongo.command:" + started, "DEBUG:pymongo.command:" + succeeded, "INFO:root:hello"], "monitoring"),
+            ([java % ("started", "", self.GOOD.strip()), java % ("succeeded", " reply", '{"ok": 1.0}'), "[main] hello {} {x}"], "monitoring"),
+            (["Nov 24 10:00:00 host mongod[7]: " + slow, "x mongod[7]: " + slow.replace("Slow query", "Hello"), "x systemd[1]: y"], "log"),
+        ]:
+            for options in ((), ("--input", kind)):
+                with self.subTest(line=lines[0][:20], options=options):
+                    summary = report("--schema", MAP, *options, stdin="\n".join(lines[::-1]))["summary"]
+                    self.assertEqual((1, 1, 0, 2), tuple(summary[n] for n in ("commands", "marked", "unreadable", "otherRecords")))
+        self.unreadable((java % ("started", "", self.GOOD.strip()[:-9] + " ...")).encode(),
+                        "the command was truncated by the driver (maxDocumentLength of its logger settings)")
+        for text in (b'db.people.find({"ssn": "x"})', b"db.people.find({ssn: 1})", b'x {"find": "people"'):
+            self.unreadable(text, "not a JSON object")
+
+    def test_what_is_no_log_that_can_be_read(self):
+        good = self.GOOD.encode()
+        old = b'2019-10-01T10:00:00.000+0000 I  COMMAND  [conn1] command hr.people command: find { find: "people" } protocol:op_msg 120ms\n'
+        for content, part in [(gzip.compress(good), ":1: compressed with gzip: zcat FILE | opencrypt check"), (b"\x28\xb5\x2f\xfd" + good, "zstdcat"),
+                              (old * 2, ":1: a log in plain text, of a server before 4.4")]:
+            self.assert_trouble(part, check("--schema", MAP, self.file(content)))
 
     def test_empty_input(self):
         self.assert_trouble("no command in the input could be read", check("--schema", MAP))
