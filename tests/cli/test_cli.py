@@ -491,6 +491,7 @@ class Malformed(Case):
         result = check("--schema", MAP, stdin=line * 3)
         self.assert_status(CLEAN, result)
         self.assertIn(b"0 of 0 commands (0.0 %) would be refused", result.out)
+        self.assertIn("no command to judge", result.err)
 
     def test_binary_garbage(self):
         for garbage in (bytes(range(256)) * 40, b"\x7f" * 100, b"\x00" * 100, b"\x05\x00\x00\x00", b"\xff\xff\xff\x00" * 9, b"{" * 100000,
@@ -507,7 +508,7 @@ class Malformed(Case):
         self.assert_status(TROUBLE, result)
         self.assertIn("opencrypt: inputs/none: No such file or directory", result.err)
         self.assertIn(b"of 18 commands", result.out)
-        self.assertIn("Is a directory", check("--schema", MAP, "inputs").err)
+        self.assert_trouble("Is a directory", check("--schema", MAP, "inputs"))
 
 
 class Bson(Case):
@@ -582,6 +583,7 @@ class Schemas(Case):
         bad('{"hr.people": {"bsonType": "object"', "Extended JSON")
         bad('{"hr.people": 5}', "'hr.people' must be an object")
         bad('{"people": {"bsonType": "object"}}', "'people' is not a namespace")
+        bad('{"t": 1}', "'t' is not a namespace")
         bad("{}", "no schema in it")
         bad("", "the file is empty")
         bad("[1]", "a schema or a map of schemas is an object")
@@ -611,9 +613,16 @@ class Schemas(Case):
             ({"autoEncryption": {"schemaMap": {"hr.people": one}}}, ()), ({"$jsonSchema": one}, ("--ns", "hr.people")),
             ({"validator": {"$jsonSchema": one}}, ("--ns", "hr.people")), (fields, ("--ns", "hr.people")), ({"hr.people": fields}, ()),
             ({"encryptedFields": fields}, ("--ns", "hr.people")), ({"encryptedFieldsMap": {"hr.people": fields}}, ()),
+            ({"name": "people", "type": "collection", "options": {"validator": {"$jsonSchema": one}}, "info": {}}, ("--ns", "hr.people")),
         ]:
             with self.subTest(content=content):
                 self.assertEqual(["ssn"], self.marks("--schema", self.file(json.dumps(content)), *arguments))
+
+    def test_of_no_command(self):
+        result = check("--schema", "schemas/one.json", "--ns", "hr.poeple", stdin=self.COMMAND)
+        self.assert_status(CLEAN, result)
+        self.assertIn("no command is of a collection with a schema: 'hr.poeple'; is that its namespace?", result.err)
+        self.assertIn("no schema encrypts a field", check("--schema", self.file('{"hr.people": {"properties": {}}}'), stdin=self.COMMAND).err)
 
     def test_a_key_is_not_needed_yet(self):
         for key in ({}, {"keyId": None}, {"keyAltName": "mine"}):
