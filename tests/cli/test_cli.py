@@ -739,7 +739,8 @@ class Mark(Case):
     def test_trouble(self):
         for text, part in [("", "no command in it"), ("{", "the input ends within an object"), ("{}", "the command is empty"),
                            ('{"find": "c"} {"find": "c"}', "more than one command"), ('{"ping": 1}', "'ping' is not a command"),
-                           ('{"find": "people"}', "does not say its database"), ("x", "not a JSON object"),
+                           ('{"find": "people"}', "does not say its database"), ("x", "not a JSON object"), ('{find: "c"}', "unexpected 'f' at position 1: names and strings are in double quotes"),
+                           ('{"find": "c", "filter": {},}', "unexpected '}' at position 27"), ('{"limit": 1, "find": "c"}', "its first member"),
                            ('{"find": "c", "filter": {"a": {"$oid": "x"}}}', "OID")]:
             with self.subTest(text=text):
                 self.assert_trouble(part, run("mark", "--schema", MAP, stdin=text))
@@ -790,6 +791,11 @@ class Mark(Case):
         result = mark({"find": "people", "filter": {"ssn": "x"}, "jsonSchema": schema, "isRemoteSchema": False, "$db": "hr"})
         self.assert_status(CLEAN, result)
         self.assertEqual(["deterministic"], [p["algorithm"] for p in self.find(json.loads(result.out), [])])
+
+    def test_a_collection_without_schema(self):
+        result = mark({"find": "poeple", "filter": {"ssn": "x"}}, "--schema", MAP, "--db", "hr")
+        self.assert_status(CLEAN, result)
+        self.assertEqual("opencrypt: 'hr.poeple' has no schema\n", result.err)
 
     def test_unchanged(self):
         result = mark({"find": "other", "filter": {"a": [], "b": {}, "c": 'x "\\ y'}}, "--schema", MAP, "--db", "hr")
