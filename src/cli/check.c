@@ -41,6 +41,7 @@ static void read_input(checker *c, const char *path) {
         oc_feed_item(&c->feed, &item);
         show_progress(c, input);
     }
+    oc_feed_end(&c->feed);
     if (c->progress)
         fputs("\r\033[K", stderr);
     if (item.kind == OC_ITEM_FAILED) {
@@ -92,12 +93,33 @@ static bool write_report(const checker *c) {
     return fflush(stdout) == 0 && !ferror(stdout);
 }
 
+static bool some_schema_encrypts(const oc_schemas *s) {
+    for (size_t i = 0; i < s->count; i++)
+        for (oc_family family = OC_CSFLE; family <= OC_QE; family++)
+            if (s->list[i].of[family].compiled && opencrypt_schema_encrypts(s->list[i].of[family].compiled))
+                return true;
+    return false;
+}
+
+/* A report of no findings may be a mistake. */
+static void complain_of_emptiness(const checker *c) {
+    const oc_schemas *s = &c->schemas;
+    if (!oc_tally_commands(&c->tally))
+        oc_complain("no command to judge in the input; a server's log has only those slower than slowms");
+    else if (!some_schema_encrypts(s))
+        oc_complain("no schema encrypts a field");
+    else if (!c->judge.met_schema)
+        oc_complain("no command is of a collection with a schema: '%s'%s; is that its namespace?", s->list[0].ns,
+                    s->count > 1 ? " and others" : "");
+}
+
 static int finish(const checker *c) {
     const oc_tally *t = &c->tally;
     bool nothing = !oc_tally_commands(t) && !t->skipped.total && (t->unreadable.total || !t->other);
     complain_of_unreadable(t);
-    if (nothing && !c->failed)
-        return oc_complain("no command in the input could be read");
+    if (nothing)
+        return c->failed ? OC_EXIT_TROUBLE : oc_complain("no command in the input could be read");
+    complain_of_emptiness(c);
     if (!write_report(c))
         return oc_complain("cannot write the report: %m");
     if (c->failed)

@@ -65,6 +65,15 @@ static oc_item bad(uint64_t line, const char *reason) {
 
 /* ---- BSON ---- */
 
+static const char *compression(const oc_input *in) {
+    const char *head = in->chunk + in->at;
+    if (in->end - in->at < BSON_HEAD)
+        return NULL;
+    if (memcmp(head, "\x1F\x8B", 2) == 0)
+        return "compressed with gzip: zcat FILE | opencrypt check ...";
+    return memcmp(head, "\x28\xB5\x2F\xFD", 4) == 0 ? "compressed with zstd: zstdcat FILE | opencrypt check ..." : NULL;
+}
+
 /* The high bytes of a document's length are 0 up to 16 MB; text has no NULs. */
 static format detect(oc_input *in) {
     static const char mark[] = "\xEF\xBB\xBF"; /* of UTF-8, as some editors put it */
@@ -164,6 +173,14 @@ static bool step(scan *s, char c) {
     }
 }
 
+size_t oc_object_end(const char *text, size_t len, size_t at) {
+    scan s = {0};
+    while (at < len)
+        if (step(&s, text[at++]))
+            return at;
+    return 0;
+}
+
 static void forget(oc_input *in) {
     in->text.len = in->pos = 0;
 }
@@ -243,8 +260,10 @@ static oc_item next_json(oc_input *in) {
     }
     if (in->text.data[in->pos] == '{')
         return scan_object(in);
+    oc_item text = {
+        .kind = OC_ITEM_TEXT, .data = in->text.data + in->pos, .len = in->text.len - in->pos, .line = in->line};
     forget(in);
-    return bad(in->line, "not a JSON object");
+    return text;
 }
 
 /* ---- all of it ---- */
@@ -271,8 +290,14 @@ oc_input *oc_input_over(const void *bytes, size_t len) {
 }
 
 oc_item oc_input_next(oc_input *in) {
-    if (in->format == UNDECIDED)
+    if (in->format == UNDECIDED) {
         in->format = detect(in);
+        const char *reason = compression(in);
+        if (reason) {
+            in->format = OVER;
+            return bad(1, reason);
+        }
+    }
     if (in->error && in->format != OVER && in->at == in->end)
         return fail(in);
     switch (in->format) {

@@ -16,6 +16,7 @@ enum { OC_LONGEST_ITEM = 64 * 1024 * 1024 };
 typedef enum oc_item_kind {
     OC_ITEM_JSON,
     OC_ITEM_BSON,
+    OC_ITEM_TEXT,   /* a line, or the rest of one, that does not start with an object */
     OC_ITEM_BAD,    /* something that is neither; `reason` says why */
     OC_ITEM_FAILED, /* the file cannot be read (any further); `reason` says why */
     OC_ITEM_END,
@@ -36,6 +37,8 @@ oc_input *oc_input_open(const char *path);
 /* The same over bytes in memory, which must outlive the input. */
 oc_input *oc_input_over(const void *bytes, size_t len);
 oc_item oc_input_next(oc_input *input);
+/* The end of the object that starts at text[at], past its bracket; 0 if it does not end. */
+size_t oc_object_end(const char *text, size_t len, size_t at);
 /* How far it is, in per cent of the file, or -1 if its size is not known. */
 int oc_input_progress(const oc_input *input);
 void oc_input_close(oc_input *input);

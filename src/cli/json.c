@@ -86,6 +86,22 @@ static bool needs_help(const char *text, size_t len) {
 
 /* ---- reading ---- */
 
+/* libbson names states of its scanner: 'Got parse error at "f", position 1: "HKEY_EXPECTED"'. */
+static void explain(char *detail, size_t size, const char *message) {
+    char at;
+    unsigned position;
+    char state[32];
+    if (sscanf(message, "Got parse error at \"%c\", position %u: \"%31[A-Z_]", &at, &position, state) != 3)
+        snprintf(detail, size, "%s", message);
+    else if (!strcmp(state, "HKEY_EXPECTED") || !strcmp(state, "SPECIAL_EXPECTED"))
+        snprintf(detail, size,
+                 "unexpected '%c' at position %u: names and strings are in double quotes, other types as in "
+                 "{\"$oid\": \"...\"}; mongosh prints EJSON.stringify(...) so",
+                 at, position);
+    else
+        snprintf(detail, size, "unexpected '%c' at position %u", at, position);
+}
+
 bool oc_json_parse(char *text, size_t len, bson_t *doc, const char **reason, char *detail) {
     static const char stand_in[] = {'"', STAND_IN, '\0'};
     bson_error_t error = {0};
@@ -112,7 +128,7 @@ bool oc_json_parse(char *text, size_t len, bson_t *doc, const char **reason, cha
                       ? "it is nested too deep"
                       : "it is not Extended JSON: malformed, or a bad value of a type";
         if (detail)
-            snprintf(detail, 512, "%s", error.message);
+            explain(detail, 512, error.message);
         return false;
     }
     if (changed && bson_iter_init(&it, doc))

@@ -74,6 +74,8 @@ static void judge(oc_judge *j, const bson_t *command, const char *db, const char
     j->shape.len = j->marks.len = 0;
     oc_shape_append(&j->shape, command);
     oc_namespaces_find(&n, command, db);
+    for (size_t i = 0; i < n.count && !j->met_schema; i++)
+        j->met_schema = oc_schemas_find(j->schemas, n.list[i], strlen(n.list[i])) != NULL;
     oc_judged judged = {.verdict = OC_PASSES,
                         .ns = n.count ? n.list[0] : db,
                         .command = name,

@@ -12,6 +12,7 @@ typedef struct oc_judge {
     oc_tally *tally;
     opencrypt_request *request;
     oc_buffer shape, marks; /* of the command in work */
+    bool met_schema;        /* a command was of a collection that has a schema */
 } oc_judge;
 
 /* `schemas` are compiled. */

@@ -31,6 +31,8 @@ static bool read_command(marker *m, const char *path) {
         m->has_command = oc_json_parse(item.data, item.len, &m->command, &reason, detail);
     else if (item.kind == OC_ITEM_END)
         reason = "no command in it";
+    else if (item.kind == OC_ITEM_TEXT)
+        reason = "not a JSON object: a command is written as {\"find\": \"people\", \"filter\": {...}}";
     else if (item.kind == OC_ITEM_BSON)
         reason = "BSON; the command must be Extended JSON";
     if (!m->has_command)
@@ -51,7 +53,9 @@ static bool find_db(marker *m) {
     if (!name)
         return oc_complain("the command is empty"), false;
     if (oc_command_fate(name) != OC_ANALYSED)
-        return oc_complain("'%s' is not a command that drivers have analysed", name), false;
+        return oc_complain("'%s' is not a command that drivers have analysed; a command's name is its first member",
+                           name),
+               false;
     m->db = bson_iter_init_find(&it, &m->command, "$db") && BSON_ITER_HOLDS_UTF8(&it) ? bson_iter_utf8(&it, NULL)
                                                                                       : m->options->db;
     return m->db || (oc_complain("the command does not say its database: give it with --db"), false);
@@ -274,12 +278,24 @@ static int print_refusal(const marker *m, const opencrypt_reply *reply) {
 
 /* ---- the verb ---- */
 
+/* A command that passes because of a misspelt collection looks like one that is in order. */
+static void complain_of_no_schema(const marker *m) {
+    const oc_namespaces *n = &m->namespaces;
+    if (!n->count || has_own_schema(&m->command))
+        return;
+    for (size_t i = 0; i < n->count; i++)
+        if (oc_schemas_find(&m->schemas, n->list[i], strlen(n->list[i])))
+            return;
+    oc_complain("'%s' has no schema", n->list[0]);
+}
+
 static int run(marker *m) {
     opencrypt_reply reply;
     m->request = opencrypt_request_new(m->schemas.engine, 0);
     if (!m->request)
         oc_die_of_memory();
     oc_namespaces_find(&m->namespaces, &m->command, m->db);
+    complain_of_no_schema(m);
     bson_t *sent = with_schemas(m);
     bool ok = opencrypt_analyze(m->request, bson_get_data(sent), sent->len, NULL, 0, &reply);
     bson_destroy(sent);

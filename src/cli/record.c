@@ -298,8 +298,8 @@ void oc_record_read(oc_record *r, const bson_t *doc, oc_input_kind kind) {
     if (kind == OC_INPUT_MONITORING || bson_has_field(doc, "message"))
         r->kind = OC_RECORD_OTHER;
     else
-        r->reason = kind == OC_INPUT_AUTO ? "neither a command nor a record that holds one"
-                                          : "not of the kind that --input says";
+        r->is_unknown = true, r->reason = kind == OC_INPUT_AUTO ? "neither a command nor a record that holds one"
+                                                                : "not of the kind that --input says";
 }
 
 void oc_record_done(oc_record *r) {
@@ -310,4 +310,8 @@ void oc_record_done(oc_record *r) {
 bool oc_record_is_plain_log(const char *line, size_t len) {
     static const char head[] = "{\"t\":{\"$date\":";
     return len > sizeof head && memcmp(line, head, sizeof head - 1) == 0 && !memmem(line, len, "\"Slow query\"", 12);
+}
+
+bool oc_record_is_old_log(const char *line, size_t len) {
+    return memmem(line, len, "] command ", 10) && memmem(line, len, " protocol:op_", 13);
 }

@@ -25,6 +25,7 @@ typedef enum oc_record_kind {
 typedef struct oc_record {
     oc_record_kind kind;
     const char *reason; /* a static string */
+    bool is_unknown;    /* OC_RECORD_UNREADABLE: nothing that looks like a record */
     bson_t *command;    /* of OC_RECORD_COMMAND */
     char db[64];        /* "" if the record does not say */
 } oc_record;
@@ -38,5 +39,7 @@ void oc_record_done(oc_record *record);
 
 /* True if a line of JSON is a line of a server's log that holds no command, so that it need not be parsed. */
 bool oc_record_is_plain_log(const char *line, size_t len);
+/* True if a line of text is a slow query in the log of a server before 4.4, which had no JSON. */
+bool oc_record_is_old_log(const char *line, size_t len);
 
 #endif

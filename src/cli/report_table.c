@@ -87,13 +87,12 @@ static void put_finding(FILE *to, const oc_report *r, const oc_finding *f) {
 static void put_counts(FILE *to, const oc_counts *counts, const char *title) {
     if (!counts->total)
         return;
-    fprintf(to, "%" PRIu64 " %s:", counts->total, title);
+    fprintf(to, "%s: %" PRIu64 "\n", title, counts->total);
     for (size_t i = 0; i < counts->count; i++) {
-        fputs(i ? ", " : " ", to);
+        fprintf(to, "%17" PRIu64 "  ", counts->list[i].count);
         put(to, counts->list[i].text);
-        fprintf(to, " %" PRIu64, counts->list[i].count);
+        fputc('\n', to);
     }
-    fputc('\n', to);
 }
 
 void oc_report_table(FILE *to, const oc_report *r) {
@@ -105,8 +104,10 @@ void oc_report_table(FILE *to, const oc_report *r) {
         put_finding(to, r, r->findings[i]);
     if (t->shapes)
         fputc('\n', to);
-    put_counts(to, &t->skipped, "commands are not for query analysis");
-    put_counts(to, &t->unreadable, "records could not be read");
+    put_counts(to, &t->skipped, "commands that are not for query analysis");
+    put_counts(to, &t->unreadable, "records that could not be read");
+    if (t->skipped.total || t->unreadable.total)
+        fputc('\n', to);
     fprintf(to, "%" PRIu64 " of %" PRIu64 " commands (%.1f %%) would be refused, %" PRIu64 " have values encrypted.\n",
             refused, all, per_cent(refused, all), t->commands[OC_MARKED]);
 }

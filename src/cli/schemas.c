@@ -232,7 +232,7 @@ static bool parse_file(oc_schemas *s, const char *path, bson_t *doc) {
         text = json;
     }
     if (ok && !is_json(&text))
-        ok = fail(s, "%s: a schema or a map of schemas is an object", path);
+        ok = fail(s, "%s: a schema or a map of schemas is an object; of an array, give the one element", path);
     if (ok) {
         ok = oc_json_parse(text.data, text.len, doc, &reason, detail);
         if (!ok)
@@ -263,18 +263,26 @@ static bool has_array(const bson_t *doc, const char *name) {
     return bson_iter_init_find(&it, doc, name) && BSON_ITER_HOLDS_ARRAY(&it);
 }
 
+/* {name, type, options, info}, as listCollections and getCollectionInfos give it. */
+static bool is_listed_collection(const bson_t *doc) {
+    bson_iter_t it;
+    return bson_iter_init_find(&it, doc, "name") && BSON_ITER_HOLDS_UTF8(&it) && bson_has_field(doc, "options");
+}
+
 static bool is_one_schema(const bson_t *doc) {
     static const char *const keywords[] = {"bsonType", "properties", "patternProperties", "encryptMetadata",
                                            "fields",   "validator",  "$jsonSchema",       "encryptedFields"};
     for (size_t i = 0; i < sizeof keywords / sizeof *keywords; i++)
         if (bson_has_field(doc, keywords[i]))
             return true;
-    return false;
+    return is_listed_collection(doc);
 }
 
-/* A collection's options, its validator, or the schema by itself. */
+/* A collection of a list, its options, its validator, or the schema by itself. */
 static bool add_one(oc_schemas *s, const char *ns, const bson_t *doc, const char *path) {
     bson_t inner, schema;
+    if (is_listed_collection(doc) && member(doc, "options", &inner))
+        return add_one(s, ns, &inner, path);
     if (member(doc, "encryptedFields", &inner))
         return oc_schemas_add(s, ns, OC_QE, &inner, OC_CLIENT, path);
     if (member(doc, "validator", &inner))
@@ -290,6 +298,8 @@ static bool add_map(oc_schemas *s, const bson_t *map, oc_family family, const ch
     bson_iter_init(&it, map);
     while (bson_iter_next(&it)) {
         const char *ns = bson_iter_key(&it);
+        if (!strchr(ns, '.'))
+            return fail(s, "%s: '%s' is not a namespace: write it db.collection", path, ns);
         if (!child(&it, &doc))
             return fail(s, "%s: '%s' must be an object", path, ns);
         if (family == OC_PLAIN ? !add_one(s, ns, &doc, path) : !oc_schemas_add(s, ns, family, &doc, OC_CLIENT, path))

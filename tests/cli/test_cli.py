@@ -5,6 +5,7 @@
 
 Golden files are in golden/; --golden writes them anew.
 """
+import gzip
 import json
 import os
 import pty
@@ -462,6 +463,34 @@ class Malformed(Case):
             found = report("--schema", MAP, stdin=text)
             self.assertEqual((3, 0), (found["summary"]["commands"], found["summary"]["unreadable"]), text)
 
+    def test_text_around_objects(self):
+        """Logs of PyMongo and of Java's driver, and a server's by way of syslog or docker."""
+        started = json.dumps({"message": "Command started", "command": self.GOOD.strip(), "commandName": "find", "databaseName": "hr"})
+        succeeded = json.dumps({"message": "Command succeeded", "commandName": "find", "databaseName": "hr", "reply": "{}"})
+        slow = json.dumps({"t": {"$date": "2026-11-24T10:00:00.000+00:00"}, "s": "I", "c": "COMMAND", "id": 51803, "ctx": "conn1", "msg": "Slow query",
+                           "attr": {"type": "command", "ns": "hr.people", "command": json.loads(self.GOOD)}})
+        java = '10:00 DEBUG [main] c.command - Command "find" %s on database "hr" in 1 ms. The request ID is 5. Command%s: %s'
+        for lines, kind in [
+            (["DEBUG:pymongo.command:" + started, "DEBUG:pymongo.command:" + succeeded, "INFO:root:hello"], "monitoring"),
+            ([java % ("started", "", self.GOOD.strip()), java % ("succeeded", " reply", '{"ok": 1.0}'), "[main] hello {} {x}"], "monitoring"),
+            (["Nov 24 10:00:00 host mongod[7]: " + slow, "x mongod[7]: " + slow.replace("Slow query", "Hello"), "x systemd[1]: y"], "log"),
+        ]:
+            for options in ((), ("--input", kind)):
+                with self.subTest(line=lines[0][:20], options=options):
+                    summary = report("--schema", MAP, *options, stdin="\n".join(lines[::-1]))["summary"]
+                    self.assertEqual((1, 1, 0, 2), tuple(summary[n] for n in ("commands", "marked", "unreadable", "otherRecords")))
+        self.unreadable((java % ("started", "", self.GOOD.strip()[:-9] + " ...")).encode(),
+                        "the command was truncated by the driver (maxDocumentLength of its logger settings)")
+        for text in (b'db.people.find({"ssn": "x"})', b"db.people.find({ssn: 1})", b'x {"find": "people"'):
+            self.unreadable(text, "not a JSON object")
+
+    def test_what_is_no_log_that_can_be_read(self):
+        good = self.GOOD.encode()
+        old = b'2019-10-01T10:00:00.000+0000 I  COMMAND  [conn1] command hr.people command: find { find: "people" } protocol:op_msg 120ms\n'
+        for content, part in [(gzip.compress(good), ":1: compressed with gzip: zcat FILE | opencrypt check"), (b"\x28\xb5\x2f\xfd" + good, "zstdcat"),
+                              (old * 2, ":1: a log in plain text, of a server before 4.4")]:
+            self.assert_trouble(part, check("--schema", MAP, self.file(content)))
+
     def test_empty_input(self):
         self.assert_trouble("no command in the input could be read", check("--schema", MAP))
         self.assert_trouble("no command in the input could be read", check("--schema", MAP, stdin="\n\n"))
@@ -471,6 +500,7 @@ class Malformed(Case):
         result = check("--schema", MAP, stdin=line * 3)
         self.assert_status(CLEAN, result)
         self.assertIn(b"0 of 0 commands (0.0 %) would be refused", result.out)
+        self.assertIn("no command to judge", result.err)
 
     def test_binary_garbage(self):
         for garbage in (bytes(range(256)) * 40, b"\x7f" * 100, b"\x00" * 100, b"\x05\x00\x00\x00", b"\xff\xff\xff\x00" * 9, b"{" * 100000,
@@ -487,7 +517,7 @@ class Malformed(Case):
         self.assert_status(TROUBLE, result)
         self.assertIn("opencrypt: inputs/none: No such file or directory", result.err)
         self.assertIn(b"of 18 commands", result.out)
-        self.assertIn("Is a directory", check("--schema", MAP, "inputs").err)
+        self.assert_trouble("Is a directory", check("--schema", MAP, "inputs"))
 
 
 class Bson(Case):
@@ -562,6 +592,7 @@ class Schemas(Case):
         bad('{"hr.people": {"bsonType": "object"', "Extended JSON")
         bad('{"hr.people": 5}', "'hr.people' must be an object")
         bad('{"people": {"bsonType": "object"}}', "'people' is not a namespace")
+        bad('{"t": 1}', "'t' is not a namespace")
         bad("{}", "no schema in it")
         bad("", "the file is empty")
         bad("[1]", "a schema or a map of schemas is an object")
@@ -591,9 +622,16 @@ class Schemas(Case):
             ({"autoEncryption": {"schemaMap": {"hr.people": one}}}, ()), ({"$jsonSchema": one}, ("--ns", "hr.people")),
             ({"validator": {"$jsonSchema": one}}, ("--ns", "hr.people")), (fields, ("--ns", "hr.people")), ({"hr.people": fields}, ()),
             ({"encryptedFields": fields}, ("--ns", "hr.people")), ({"encryptedFieldsMap": {"hr.people": fields}}, ()),
+            ({"name": "people", "type": "collection", "options": {"validator": {"$jsonSchema": one}}, "info": {}}, ("--ns", "hr.people")),
         ]:
             with self.subTest(content=content):
                 self.assertEqual(["ssn"], self.marks("--schema", self.file(json.dumps(content)), *arguments))
+
+    def test_of_no_command(self):
+        result = check("--schema", "schemas/one.json", "--ns", "hr.poeple", stdin=self.COMMAND)
+        self.assert_status(CLEAN, result)
+        self.assertIn("no command is of a collection with a schema: 'hr.poeple'; is that its namespace?", result.err)
+        self.assertIn("no schema encrypts a field", check("--schema", self.file('{"hr.people": {"properties": {}}}'), stdin=self.COMMAND).err)
 
     def test_a_key_is_not_needed_yet(self):
         for key in ({}, {"keyId": None}, {"keyAltName": "mine"}):
@@ -710,7 +748,8 @@ class Mark(Case):
     def test_trouble(self):
         for text, part in [("", "no command in it"), ("{", "the input ends within an object"), ("{}", "the command is empty"),
                            ('{"find": "c"} {"find": "c"}', "more than one command"), ('{"ping": 1}', "'ping' is not a command"),
-                           ('{"find": "people"}', "does not say its database"), ("x", "not a JSON object"),
+                           ('{"find": "people"}', "does not say its database"), ("x", "not a JSON object"), ('{find: "c"}', "unexpected 'f' at position 1: names and strings are in double quotes"),
+                           ('{"find": "c", "filter": {},}', "unexpected '}' at position 27"), ('{"limit": 1, "find": "c"}', "its first member"),
                            ('{"find": "c", "filter": {"a": {"$oid": "x"}}}', "OID")]:
             with self.subTest(text=text):
                 self.assert_trouble(part, run("mark", "--schema", MAP, stdin=text))
@@ -761,6 +800,11 @@ class Mark(Case):
         result = mark({"find": "people", "filter": {"ssn": "x"}, "jsonSchema": schema, "isRemoteSchema": False, "$db": "hr"})
         self.assert_status(CLEAN, result)
         self.assertEqual(["deterministic"], [p["algorithm"] for p in self.find(json.loads(result.out), [])])
+
+    def test_a_collection_without_schema(self):
+        result = mark({"find": "poeple", "filter": {"ssn": "x"}}, "--schema", MAP, "--db", "hr")
+        self.assert_status(CLEAN, result)
+        self.assertEqual("opencrypt: 'hr.poeple' has no schema\n", result.err)
 
     def test_unchanged(self):
         result = mark({"find": "other", "filter": {"a": [], "b": {}, "c": 'x "\\ y'}}, "--schema", MAP, "--db", "hr")

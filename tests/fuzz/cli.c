@@ -70,6 +70,7 @@ static void read_all(const uint8_t *data, size_t size, oc_feed *feed) {
         require(item.kind != OC_ITEM_FAILED);
         oc_feed_item(feed, &item);
     }
+    oc_feed_end(feed);
     oc_input_close(input);
 }
 
