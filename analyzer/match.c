@@ -158,6 +158,19 @@ static OC_APART bool fail_stored(predicate *p, const char *op) {
                    "Comparison to encrypted fields not supported in %s", p->f->stored->clause);
 }
 
+/* What a field that is, or is in, an encrypted one may be asked. */
+static const char *other_operators(const oc_answer *at) {
+    const oc_meta *meta = at->position == OC_AT_ENCRYPTED ? at->node->meta : NULL;
+    if (meta && meta->qe && meta->qe->index == OC_QE_TEXT)
+        return "fields with a text index are compared by the $encStr operators in $expr, and by $exists";
+    if (meta && meta->qe && meta->qe->index == OC_QE_UNINDEXED)
+        return "a field without queries can only be asked for by $exists; declare an equality or range query";
+    if (meta && !meta->qe && meta->algorithm == OC_RANDOM)
+        return "a field with the Random algorithm can only be asked for by $exists; compare one with the Deterministic "
+               "algorithm by $eq, $ne, $in or $nin";
+    return "encrypted fields can be compared by $eq, $ne, $in, $nin and $exists";
+}
+
 static OC_APART bool fail_refused(predicate *p, const char *op) {
     char path[256] = "";
     if (p->f->stored && !p->f->a->qe)
@@ -174,11 +187,7 @@ static OC_APART bool fail_refused(predicate *p, const char *op) {
         return oc_fail(p->f->a->error, OC_OPERATOR_ABOVE, &p->path, op, "query its plain fields one by one",
                        "Invalid match expression operator on field '%s', which has encrypted fields below it: %s", path,
                        op);
-    const oc_qe *qe = p->at.position == OC_AT_ENCRYPTED ? p->at.node->meta->qe : NULL;
-    return oc_fail(p->f->a->error, OC_OPERATOR_ON_ENCRYPTED, &p->path, op,
-                   qe && qe->index == OC_QE_TEXT
-                       ? "fields with a text index are compared by the $encStr operators in $expr, and by $exists"
-                       : "encrypted fields can be compared by $eq, $ne, $in, $nin and $exists",
+    return oc_fail(p->f->a->error, OC_OPERATOR_ON_ENCRYPTED, &p->path, op, other_operators(&p->at),
                    "Invalid match expression operator on encrypted field '%s': %s", path, op);
 }
 

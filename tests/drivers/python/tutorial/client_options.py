@@ -6,7 +6,7 @@ from pymongo.encryption_options import AutoEncryptionOpts
 WAY = os.environ.get("OC_WAY", "daemon")
 DAEMON_URI = os.environ.get("OC_DAEMON_URI", "mongodb://127.0.0.1:27020/")
 SPAWN_ARGS = os.environ.get("OC_SPAWN_ARGS", "--idleShutdownTimeoutSecs=60").split()
-LIBRARY = os.environ.get("OC_LIBRARY", "/usr/lib/mongo_crypt_v1.so")
+LIBRARY = os.environ.get("OC_LIBRARY", "/usr/lib/opencryptd/mongo_crypt_v1.so")  # where the Debian package has it
 
 
 def daemon(kms_providers, key_vault, schema_map=None, encrypted_fields_map=None):
