@@ -743,7 +743,7 @@ class Mark(Case):
         self.assertEqual(("hr.people", "salary", "$gt", "operator-on-encrypted", 2),
                          tuple(refused[name] for name in ("namespace", "path", "operator", "rule", "code")))
         self.assertIn("Invalid match expression operator", refused["reason"])
-        self.assertIn("can be compared by", refused["hint"])
+        self.assertIn("only be asked for by $exists", refused["hint"])
 
     def test_trouble(self):
         for text, part in [("", "no command in it"), ("{", "the input ends within an object"), ("{}", "the command is empty"),
