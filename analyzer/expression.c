@@ -89,6 +89,14 @@ bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op) {
                    "Comparison to encrypted fields not supported in %s", s->kept);
 }
 
+OC_APART bool oc_fail_below(oc_analysis *a, const oc_path *path, oc_str prefix, const char *op, const char *hint) {
+    char text[256] = "";
+    oc_path_append(text, sizeof text, path);
+    return oc_fail(a->error, OC_OPERATOR_BELOW, path, op, hint,
+                   "Invalid operation on path '%s' which contains an encrypted path prefix. The prefix is '%s'", text,
+                   oc_name(prefix).text);
+}
+
 static const char *describe(const oc_node *node) {
     switch (node->kind) {
     case OC_ABOVE: return ", which is an object with encrypted fields";
@@ -126,9 +134,7 @@ static bool fail_step(const oc_scope *s, const oc_node *node, oc_str path, const
         return oc_fail_unknown_node(s, node, path);
     if (node->kind == OC_CONFLICT)
         return oc_fail_conflict(s->a->error, &where);
-    return oc_fail(s->a->error, OC_OPERATOR_BELOW, &where, s->place, "the whole field is encrypted as one value",
-                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", oc_name(path).text,
-                   oc_name(prefix).text);
+    return oc_fail_below(s->a, &where, prefix, s->place, "the whole field is encrypted as one value");
 }
 
 /* One component; *arrays counts those that the path went through. */

@@ -192,13 +192,9 @@ static OC_APART bool fail_refused(predicate *p, const char *op) {
 }
 
 static OC_APART bool fail_below(predicate *p, const char *op) {
-    char path[256] = "";
     if (p->f->stored && strcmp(op, "$exists") != 0)
         return fail_stored(p, op);
-    oc_path_append(path, sizeof path, &p->path);
-    return oc_fail(p->f->a->error, OC_OPERATOR_BELOW, &p->path, op, "the whole field is encrypted as one value",
-                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", path,
-                   oc_name(p->at.prefix).text);
+    return oc_fail_below(p->f->a, &p->path, p->at.prefix, op, "the whole field is encrypted as one value");
 }
 
 static OC_APART bool fail_shape(filter *f, const oc_path *path, const char *op, const char *wanted) {

@@ -39,11 +39,7 @@ static bool fail_positional(oc_analysis *a, positional kind, const oc_path *path
 }
 
 static bool fail_below(oc_analysis *a, const oc_answer *at, const oc_path *path, const char *op) {
-    char text[256] = "";
-    oc_path_append(text, sizeof text, path);
-    return oc_fail(a->error, OC_OPERATOR_BELOW, path, op, "set the whole encrypted field",
-                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", text,
-                   oc_name(at->prefix).text);
+    return oc_fail_below(a, path, at->prefix, op, "set the whole encrypted field");
 }
 
 /* What the tree says of an update path. The parts before a positional one decide: arrays hold nothing encrypted, so
