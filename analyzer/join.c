@@ -421,23 +421,38 @@ static bool refer_foreign(oc_pipeline *p, const oc_elem *from, const oc_elem *pi
     return foreign(p, from, pipeline, &ns, &tree) && (!pipeline->start || oc_refer_sub_pipeline(p, pipeline, ns));
 }
 
+/* The options that name what is read. Of one given twice, somebody else might read the other. */
+static bool refer_options(const oc_pipeline *p, const oc_elem *e, const char *collection, oc_elem *from,
+                          oc_elem *pipeline) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        oc_elem *option = oc_str_is(member.name, collection)   ? from
+                          : oc_str_is(member.name, "pipeline") ? pipeline
+                                                               : NULL;
+        if (option && option->start)
+            return oc_fail_duplicate(p->scope.a, p->scope.place, member.name);
+        if (option)
+            *option = member;
+    }
+    return e->type == OC_DOCUMENT || fail_collection(p);
+}
+
 bool oc_refer_lookup(oc_pipeline *p, const oc_elem *e) {
+    oc_elem from = {0}, pipeline = {0};
+    return refer_options(p, e, "from", &from, &pipeline) && refer_foreign(p, &from, &pipeline);
+}
+
+bool oc_refer_union_with(oc_pipeline *p, const oc_elem *e) {
     oc_elem from = {0}, pipeline = {0};
     if (e->type == OC_STRING)
         return refer_foreign(p, e, &pipeline);
-    if (e->type != OC_DOCUMENT)
-        return fail_collection(p);
-    if (!oc_bson_find(e->value, "from", &from))
-        oc_bson_find(e->value, "coll", &from);
-    oc_bson_find(e->value, "pipeline", &pipeline);
-    return refer_foreign(p, &from, &pipeline);
+    return refer_options(p, e, "coll", &from, &pipeline) && refer_foreign(p, &from, &pipeline);
 }
 
 bool oc_refer_graph_lookup(oc_pipeline *p, const oc_elem *e) {
-    oc_elem from = {0}, none = {0};
-    if (e->type != OC_DOCUMENT || !oc_bson_find(e->value, "from", &from))
-        return fail_collection(p);
-    return refer_foreign(p, &from, &none);
+    oc_elem from = {0}, none = {0}, ignored = {0};
+    return refer_options(p, e, "from", &from, &ignored) && refer_foreign(p, &from, &none);
 }
 
 static bool refer_each(oc_pipeline *p, const oc_elem *pipelines) {

@@ -123,23 +123,26 @@ typedef struct predicate {
 
 static bool filter_document(filter *f, oc_frame *frame);
 
-/* An object that starts with $ref but goes on with $eq or the like is no DBRef: whatever the server makes of it, it is
- * not a value. */
-static bool has_operators_besides(const uint8_t *doc) {
+/* {$ref, $id, $db} in any order. With $eq or the like among them it is none: whatever the server makes of it, it is not
+ * a value. */
+static bool is_reference(const uint8_t *doc) {
     oc_iter it = oc_bson_iter(doc);
     oc_elem e;
-    while (oc_next(&it, &e))
-        if (e.name.n && e.name.s[0] == '$' && !oc_str_is(e.name, "$ref") && !oc_str_is(e.name, "$id") &&
-            !oc_str_is(e.name, "$db"))
-            return true;
-    return false;
+    bool names_collection = false;
+    while (oc_next(&it, &e)) {
+        bool collection = oc_str_is(e.name, "$ref");
+        if (oc_str_starts(e.name, "$") && !collection && !oc_str_is(e.name, "$id") && !oc_str_is(e.name, "$db"))
+            return false;
+        names_collection = names_collection || collection;
+    }
+    return names_collection;
 }
 
 bool oc_is_operator_object(const oc_elem *e) {
     oc_elem first;
     if (e->type != OC_DOCUMENT || !oc_bson_first(e->value, &first) || first.name.n == 0 || first.name.s[0] != '$')
         return false;
-    return !oc_str_is(first.name, "$ref") || has_operators_besides(e->value);
+    return !is_reference(e->value);
 }
 
 static OC_APART bool fail_unknown(filter *f, oc_str name) {

@@ -349,7 +349,7 @@ static const oc_stage stages[] = {
     {"$skip",                ANYWHERE, false, true,  unchanged,             NULL},
     {"$sort",                ANYWHERE, false, true,  sort,                  NULL},
     {"$sortByCount",         ANYWHERE, false, false, oc_stage_sort_by_count, NULL},
-    {"$unionWith",           ANYWHERE, false, false, oc_stage_union_with,   oc_refer_lookup},
+    {"$unionWith",           ANYWHERE, false, false, oc_stage_union_with,   oc_refer_union_with},
     {"$unset",               ANYWHERE, true, true,  oc_stage_unset,        NULL},
     {"$unwind",              ANYWHERE, false, true,  unwind,                NULL},
     {"$vectorSearch",        FIRST,    false, false, oc_stage_vector_search, NULL},

@@ -198,6 +198,17 @@ static bool has_operators(const oc_elem *update) {
            first.name.s[0] == '$';
 }
 
+/* Every server refuses an operator among the fields of a replacement, whose operand would travel as it is. */
+static bool no_operators(oc_analysis *a, const oc_elem *replacement) {
+    oc_iter it = oc_bson_iter(replacement->value);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (oc_str_starts(e.name, "$"))
+            return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, oc_name(e.name).text, "use operators only, or fields only",
+                           "The fields of a replacement cannot start with '$': %s", oc_name(e.name).text);
+    return true;
+}
+
 bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     if (update->type == OC_ARRAY)
         return oc_pipeline_update(a, frame, update);
@@ -206,7 +217,7 @@ bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     oc_frame inner = {.up = frame, .doc = update->value};
     if (!has_operators(update)) {
         oc_marking how = {.use = OC_USE_INSERTED, .document = update->value};
-        return oc_document(a, &inner, a->root, &how);
+        return no_operators(a, update) && oc_document(a, &inner, a->root, &how);
     }
     oc_iter it = oc_bson_iter(update->value);
     oc_elem e;
