@@ -154,7 +154,7 @@ static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const 
 
 /* What has been made of a field so far: of one not yet included, nothing. */
 static const oc_node *started(const reshape *r, const oc_node *out) {
-    return r->mode == INCLUDE && out == &oc_absent_node ? &empty_object : out;
+    return r->mode == INCLUDE && out->absent ? &empty_object : out;
 }
 
 static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest);

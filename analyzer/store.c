@@ -88,7 +88,7 @@ static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc
 /* The node that is stored for one result; `target` itself if it is safe there. */
 static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path) {
     bool constant = node->kind == OC_PLAIN && node->literal;
-    if (node == &oc_absent_node)
+    if (node->absent)
         return node;
     if (is_copy(node, target))
         return target;
@@ -211,7 +211,7 @@ static bool unchanged(const oc_pipeline *p, const oc_node *target, const oc_node
 static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
     if (p->scope.a->qe && target->kind != OC_PLAIN)
         return unchanged(p, target, node, path);
-    if (node == &oc_absent_node || is_copy(node, target))
+    if (node->absent || is_copy(node, target))
         return true;
     if (node->kind == OC_ABOVE && node->either)
         return oc_derive_work(&p->scope.a->lookup) && agree(p, target, node->either->one, path) &&
