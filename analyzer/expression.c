@@ -2,6 +2,7 @@
 
 #include "expression.h"
 
+#include "dropped.h"
 #include "fields.h"
 #include "mark.h"
 
@@ -97,6 +98,17 @@ OC_APART bool oc_fail_below(oc_analysis *a, const oc_path *path, oc_str prefix, 
                    oc_name(prefix).text);
 }
 
+bool oc_is_dropped(const oc_node *node) {
+    return node->absent && node->past;
+}
+
+OC_APART bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op) {
+    return oc_fail(a->error, OC_FIELD_DROPPED, &(oc_path){NULL, path}, op, "put the comparison before that stage",
+                   "Cannot compare the encrypted field '%s' after %s has dropped it: nothing would match, and the "
+                   "value would be sent as it is",
+                   oc_name(path).text, stage);
+}
+
 static const char *describe(const oc_node *node) {
     switch (node->kind) {
     case OC_ABOVE: return ", which is an object with encrypted fields";
@@ -108,6 +120,8 @@ static const char *describe(const oc_node *node) {
 bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
     if (r->node->kind == OC_UNKNOWN)
         return oc_fail_unknown_node(s, r->node, r->path);
+    if (oc_is_dropped(r->node))
+        return oc_fail_dropped(s->a, r->path, r->node->past->stage, op);
     if (s->kept)
         return oc_fail_kept(s, r->path, op);
     if (s->a->qe && r->path.n)
@@ -147,12 +161,23 @@ static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str p
     return NULL;
 }
 
+/* A path that leads to nothing, or into an array that remembers: what it led to before a stage dropped that. */
+static const oc_node *followed_to_nothing(const oc_scope *s, const oc_node *root, oc_str path, const oc_node *node) {
+    const char *stage;
+    const oc_node *before = oc_dropped_find(root, path, &s->a->lookup, &stage);
+    if (!before || !stage || before->kind == OC_PLAIN)
+        return before ? node : NULL;
+    return oc_dropped_field(before, stage, &s->a->lookup);
+}
+
 /* A path into an array gives an array, if an empty one, so there what is absent in its elements is not absent. */
 static const oc_node *followed(const oc_scope *s, const oc_node *node, unsigned arrays, bool maybe_array) {
     if (is_literal(node))
         return &oc_plain_node; /* what an earlier stage wrote is out of reach */
     if (node == &oc_absent_node && (arrays || maybe_array))
         return &oc_plain_node;
+    if (node->absent)
+        return node;
     for (unsigned i = 0; node && i < arrays; i++)
         node = oc_derive_array(node, false, &s->a->lookup);
     if (!node || arrays)
@@ -160,7 +185,8 @@ static const oc_node *followed(const oc_scope *s, const oc_node *node, unsigned 
     return maybe_array ? oc_derive_maybe_array(node, &s->a->lookup) : node;
 }
 
-const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
+const oc_node *oc_follow(const oc_scope *s, const oc_node *root, oc_str path) {
+    const oc_node *node = root;
     const char *end = path.s + path.n;
     unsigned arrays = 0;
     bool maybe_array = false;
@@ -180,7 +206,9 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
         fail_step(s, node, path, end);
         return NULL;
     }
-    return followed(s, node, arrays, maybe_array);
+    if (node == &oc_absent_node || node->held[0])
+        node = followed_to_nothing(s, root, path, node);
+    return node ? followed(s, node, arrays, maybe_array) : NULL;
 }
 
 /* In $redact with $$DESCEND, a field path is evaluated at every level. */
@@ -543,7 +571,7 @@ bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const
     if (!oc_evaluate_each(s, frame, e, &results))
         return false;
     for (size_t i = 0; i < results.count; i++)
-        if (results.items[i].node->kind != OC_PLAIN)
+        if (results.items[i].node->kind != OC_PLAIN || oc_is_dropped(results.items[i].node))
             return oc_fail_operand(s, &results.items[i], op);
     return true;
 }

@@ -101,6 +101,9 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let);
 bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op);
 /* What a failure says of a node that is not plain. Always false. */
 bool oc_fail_operand(const oc_scope *s, const oc_result *result, const char *op);
+/* A field that a stage has dropped, and that was encrypted. */
+bool oc_is_dropped(const oc_node *node);
+bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op);
 /* A path that leads below the encrypted field `prefix`. */
 bool oc_fail_below(oc_analysis *a, const oc_path *path, oc_str prefix, const char *op, const char *hint);
 bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op);

@@ -158,8 +158,8 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
         return false;
     for (size_t i = 0; i < results.count; i++) {
         const oc_result *r = &results.items[i];
-        if (r->node->kind == OC_UNKNOWN)
-            return oc_fail_unknown_node(s, r->node, r->path);
+        if (r->node->kind == OC_UNKNOWN || oc_is_dropped(r->node))
+            return oc_fail_operand(s, r, op);
         if (r->node->kind != OC_PLAIN)
             return oc_fail(s->a->error, OC_ACCUMULATOR, &(oc_path){NULL, r->path}, op,
                            "collect the values with $push, and compute in the application",
@@ -207,7 +207,7 @@ static const oc_node *accumulate_named(const oc_scope *s, oc_frame *frame, const
         if (!named_operand(s, inner, &e, row, mark, &passed))
             return NULL;
     }
-    return passed == &oc_absent_node ? &oc_plain_node : passed;
+    return passed == &oc_absent_node ? &oc_plain_node : passed; /* no operand was one to pass */
 }
 
 static const oc_node *array_of(const oc_scope *s, const oc_node *element) {

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "document.h"
+#include "dropped.h"
 #include "fields.h"
 #include "kept_schema.h"
 #include "normal_form.h"
@@ -406,10 +407,32 @@ static bool filter_qe_field(predicate *p, oc_frame *frame, const oc_elem *e) {
     return !kept || fail_stored(p, op.text[0] ? op.text : "$exists");
 }
 
+/* Whether an object, or an array of such, is what a field is compared with. */
+static bool compares_object(const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (e->type == OC_DOCUMENT && !oc_is_operator_object(e))
+        return true;
+    while (oc_next(&it, &member))
+        if (compares_object(&member))
+            return true;
+    return false;
+}
+
+/* A constant that is compared with what a stage has dropped. Where that had encrypted fields below it, one that could
+ * hold such. */
 static OC_APART bool check_dropped(const predicate *p, const oc_elem *e) {
     oc_name_text op = oc_name(first_comparison(e));
-    return !p->f->a->qe || !p->f->scope || p->at.position != OC_AT_PLAIN || !op.text[0] ||
-           oc_qe_check_dropped(p->f->scope, p->path.name, op.text);
+    const char *stage;
+    const oc_node *before = oc_dropped_find(p->f->root, p->path.name, &p->f->a->lookup, &stage);
+    if (!before || !stage || before->kind == OC_PLAIN || !op.text[0])
+        return before != NULL;
+    return (before->kind == OC_ABOVE && !compares_object(e)) || oc_fail_dropped(p->f->a, p->path.name, stage, op.text);
+}
+
+/* Whether stages have made the tree, so that some path may lead to nothing. */
+static bool is_derived(const oc_node *tree) {
+    return tree->past || tree->base || tree->rest == &oc_absent_node || (tree->kind == OC_ABOVE && tree->either);
 }
 
 /* An upsert stores what a filter says of it. */
@@ -423,7 +446,9 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
     predicate p = {.f = f, .path = {NULL, e->name}};
     if (f->a->qe && !may_be_stored(f, e->name))
         return oc_fail_safe_content(f->a, &p.path, "upsert");
-    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at) || !check_dropped(&p, e))
+    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
+        return false;
+    if (p.at.position == OC_AT_PLAIN && is_derived(f->root) && !check_dropped(&p, e))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);

@@ -1,5 +1,6 @@
 #include "pipeline.h"
 
+#include "dropped.h"
 #include "fields.h"
 #include "normal_form.h"
 #include "reshape.h"
@@ -180,11 +181,13 @@ static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
     if (p->stored && !row->in_update)
         return oc_fail_stage(p, NULL, "use $set, $unset, $project, $replaceRoot or $replaceWith",
                              "is not allowed within an update");
+    const oc_node *before = p->scope.tree;
     if (!row->analyze(p, frame, &stage))
         return false;
     if (!row->keeps)
         p->scope.original = NULL;
-    return true;
+    p->scope.tree = oc_dropped_remember(before, p->scope.tree, row->name, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
 }
 
 static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {

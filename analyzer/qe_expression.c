@@ -21,29 +21,6 @@ bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op) {
         "Cannot compare the encrypted field '%s' after a stage that may have changed it", oc_name(path).text);
 }
 
-/* Whether a path leads to nothing. A look-up says of it that it is plain, which it is as well. */
-static bool is_absent(const oc_node *node, oc_str path, oc_lookup *lookup) {
-    const char *end = path.s + path.n;
-    for (const char *at = path.s; node && (node->kind == OC_PLAIN || node->kind == OC_ABOVE);) {
-        const char *dot = memchr(at, '.', (size_t)(end - at));
-        node = oc_node_child_of_set(node, (oc_str){at, (size_t)((dot ? dot : end) - at)}, lookup);
-        if (node == &oc_absent_node || !dot)
-            break;
-        at = dot + 1;
-    }
-    return node == &oc_absent_node;
-}
-
-bool oc_qe_check_dropped(const oc_scope *s, oc_str path, const char *op) {
-    oc_answer before;
-    if (!s->original || s->original == s->tree || !is_absent(s->tree, path, &s->a->lookup))
-        return true;
-    if (!oc_node_lookup(s->original, path, &s->a->lookup, &before))
-        return false;
-    bool encrypted = before.position == OC_AT_ENCRYPTED || before.position == OC_AT_BELOW;
-    return !encrypted || oc_qe_check_path(s, path, op);
-}
-
 static bool fail_reference(const oc_scope *s, oc_str path, const char *op) {
     return oc_fail(
         s->a->error, OC_EXPRESSION_ENCRYPTED, &(oc_path){NULL, path}, op,
@@ -69,8 +46,6 @@ static bool field_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, 
         return true;
     if (!oc_evaluate_each(s, frame, e, &results))
         return false;
-    if (results.count == 1 && results.items[0].node->kind == OC_PLAIN && results.items[0].path.n)
-        return oc_qe_check_dropped(s, results.items[0].path, s->place);
     if (results.count != 1 || results.items[0].node->kind != OC_ENCRYPTED || !results.items[0].node->meta->qe)
         return true;
     *is_field = true;

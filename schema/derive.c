@@ -33,7 +33,11 @@ const oc_node *oc_derive_array(const oc_node *element, bool looked_up, oc_lookup
         return oc_dropped_array(element, lookup);
     if (element->depth >= DEEPEST)
         return oc_derive_unknown("arrays in arrays", lookup);
-    return keep((oc_node){.kind = OC_ARRAY_OF, .element = element, .looked_up = looked_up, .depth = element->depth + 1},
+    return keep((oc_node){.kind = OC_ARRAY_OF,
+                          .element = element,
+                          .looked_up = looked_up,
+                          .unseen = element->unseen,
+                          .depth = element->depth + 1},
                 lookup);
 }
 
@@ -164,7 +168,12 @@ static const oc_node *either_object(const oc_node *one, const oc_node *other, co
     if (depth > DEEPEST)
         return oc_derive_unknown(origin, lookup);
     bool maybe_array = oc_may_be_array(one) || oc_may_be_array(other);
-    return keep((oc_node){.kind = OC_ABOVE, .either = either, .depth = depth, .maybe_array = maybe_array}, lookup);
+    return keep((oc_node){.kind = OC_ABOVE,
+                          .either = either,
+                          .depth = depth,
+                          .maybe_array = maybe_array,
+                          .unseen = one->unseen || other->unseen},
+                lookup);
 }
 
 static bool same_encryption(const oc_node *one, const oc_node *other) {

@@ -12,8 +12,8 @@
 
 #include "tree.h"
 
-/* `after`, the documents of `stage`, with what they were before; as it is where no name of it can have been dropped. All
- * functions return NULL on failure, with the error set. */
+/* `after`, the documents of `stage`, with what they were before; as it is where no name of it can have been dropped.
+ * All functions return NULL on failure, with the error set. */
 const oc_node *oc_dropped_remember(const oc_node *before, const oc_node *after, const char *stage, oc_lookup *lookup);
 
 /* Where a dotted path leads in documents of `tree`. If that is nothing, what it led to before `*stage` dropped it; else
