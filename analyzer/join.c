@@ -164,7 +164,8 @@ bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!bind_variables(p, inner, &parts[LET], &variables))
         return false;
     out = tree;
-    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], tree, tree, ns, variables, &out))
+    const oc_source source = {.tree = tree, .ns = ns, .sourceless = !parts[FROM].start, .variables = variables};
+    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], &source, &out))
         return false;
     return set_joined(p, &parts[AS], out, true);
 }
@@ -210,7 +211,8 @@ bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!connect(p, inner, parts))
         return false;
     oc_scope collection = p->scope;
-    collection.tree = collection.original = p->collection;
+    collection.tree = p->collection;
+    collection.original = p->apart ? NULL : p->collection;
     if (parts[RESTRICT].start && !oc_filter_in(&collection, inner, &parts[RESTRICT]))
         return false;
     if (parts[DEPTH_FIELD].start) {
@@ -239,7 +241,9 @@ bool oc_stage_union_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!foreign(p, &parts[0], &parts[1], &ns, &tree))
         return false;
     out = tree;
-    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], tree, NULL, ns, p->scope.variables, &out))
+    const oc_source source = {
+        .tree = tree, .ns = ns, .sourceless = !parts[0].start, .apart = true, .variables = p->scope.variables};
+    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], &source, &out))
         return false;
     p->scope.tree = oc_derive_either(p->scope.tree, out, p->scope.place, &p->scope.a->lookup);
     return p->scope.tree != NULL;
@@ -251,13 +255,13 @@ bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
-    if (e->type != OC_DOCUMENT)
+    if (e->type != OC_DOCUMENT || oc_count_members(e) == 0)
         return oc_fail_stage(p, NULL, NULL, "wants an object of pipelines");
     if (!inner || !facets.scope.tree)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         const oc_node *out;
-        if (!oc_sub_pipeline_of(p, inner, &member, &out) ||
+        if (!oc_stage_name(p, member.name) || !oc_sub_pipeline_of(p, inner, &member, &out) ||
             !oc_stage_set(&facets, member.name, oc_derive_array(out, false, &p->scope.a->lookup)))
             return false;
     }
@@ -409,8 +413,9 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         !bind_variables(p, inner, &parts[MERGE_LET], &variables) ||
         !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
         return false;
+    const oc_source target = {.tree = &oc_plain_node, .ns = ns, .apart = true, .variables = variables};
     return !parts[WHEN_MATCHED].start || parts[WHEN_MATCHED].type != OC_ARRAY ||
-           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &oc_plain_node, NULL, ns, variables, &out);
+           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &target, &out);
 }
 
 /* ---- where nothing is encrypted: names only ---- */

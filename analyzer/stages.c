@@ -70,7 +70,7 @@ static bool sort(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 static bool count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_str name;
     (void)frame;
-    if (!oc_stage_string(p, e, &name))
+    if (!oc_stage_string(p, e, &name) || !oc_stage_name(p, name))
         return false;
     p->scope.tree = oc_derive_object(&(oc_name_entry){.name = name, .value = &oc_plain_node}, 1, &p->scope.a->lookup);
     return p->scope.tree != NULL;
@@ -240,6 +240,9 @@ static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 /* ---- sources ---- */
 
 static bool documents(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    if (!p->sourceless)
+        return oc_fail_stage(p, NULL, "use it in the pipeline of a $lookup or $unionWith that names no collection",
+                             "cannot stand in a pipeline that reads a collection");
     p->scope.tree = &oc_plain_node;
     return oc_expect_plain(&p->scope, frame, e, p->scope.place);
 }
