@@ -233,7 +233,7 @@ static bool field_path(const oc_scope *s, oc_str path, oc_results *out) {
     return node && plain_at_all_levels(s, path) && oc_add_result(s, out, node, path);
 }
 
-bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
+bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name, const oc_node *node) {
     enum { MOST_VARIABLES = 250 };
     unsigned count = *variables ? (*variables)->count + 1 : 1;
     oc_variable *v = oc_arena_alloc(a->arena, sizeof *v);
@@ -242,25 +242,31 @@ bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
     if (count > MOST_VARIABLES)
         return oc_fail(a->error, OC_TOO_COMPLEX, NULL, NULL, NULL, "More than %d variables are in scope",
                        MOST_VARIABLES);
-    *v = (oc_variable){*variables, name, count};
+    *v = (oc_variable){*variables, name, node, count};
     *variables = v;
     return true;
 }
 
-bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const char *place) {
+bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const oc_node *node, const char *place) {
     uint8_t first = name.n ? (uint8_t)name.s[0] : 0;
     if ((first >= 'a' && first <= 'z') || first >= 0x80)
-        return oc_bind(a, variables, name);
+        return oc_bind(a, variables, name, node);
     return oc_fail(a->error, OC_VARIABLE_BOUND, NULL, place, "name variables in lower case",
                    "%s cannot bind the variable $$%s where a schema of the request encrypts something", place,
                    oc_name(name).text);
 }
 
-static bool is_variable(const oc_scope *s, oc_str name) {
-    for (const oc_variable *v = s->variables; v; v = v->up)
-        if (oc_str_eq(v->name, name))
-            return true;
-    return false;
+bool oc_bind_value(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *place,
+                   const oc_variable **variables) {
+    const oc_node *node = oc_evaluate_plain(s, frame, e, place);
+    return node && oc_bind_user(s->a, variables, e->name, node, place);
+}
+
+static const oc_variable *find_variable(const oc_scope *s, oc_str name) {
+    const oc_variable *v = s->variables;
+    while (v && !oc_str_eq(v->name, name))
+        v = v->up;
+    return v;
 }
 
 static bool is_system_variable(oc_str name) {
@@ -286,7 +292,10 @@ static bool variable(const oc_scope *s, oc_str text, oc_results *out) {
     }
     if (oc_str_is(name, "REMOVE"))
         return oc_add_result(s, out, &oc_absent_node, no_path);
-    if (is_system_variable(name) || is_variable(s, name))
+    const oc_variable *v = find_variable(s, name);
+    if (v)
+        return oc_add_result(s, out, dot ? oc_follow(s, v->node, path) : v->node, dot ? path : no_path);
+    if (is_system_variable(name))
         return oc_add_result(s, out, &oc_plain_node, no_path);
     return oc_fail(s->a->error, OC_VARIABLE_UNDEFINED, NULL, s->place, NULL, "Use of undefined variable: %s",
                    oc_name(name).text);
@@ -566,14 +575,21 @@ const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e)
     return evaluate_member(s, frame, e, &(oc_results){0});
 }
 
+static bool are_plain(const oc_scope *s, const oc_results *results, const char *op) {
+    for (size_t i = 0; i < results->count; i++)
+        if (results->items[i].node->kind != OC_PLAIN || oc_is_dropped(results->items[i].node))
+            return oc_fail_operand(s, &results->items[i], op);
+    return true;
+}
+
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
     oc_results results = {.plain = true};
-    if (!oc_evaluate_each(s, frame, e, &results))
-        return false;
-    for (size_t i = 0; i < results.count; i++)
-        if (results.items[i].node->kind != OC_PLAIN || oc_is_dropped(results.items[i].node))
-            return oc_fail_operand(s, &results.items[i], op);
-    return true;
+    return oc_evaluate_each(s, frame, e, &results) && are_plain(s, &results, op);
+}
+
+const oc_node *oc_evaluate_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
+    oc_results results = {.plain = false};
+    return oc_evaluate_each(s, frame, e, &results) && are_plain(s, &results, op) ? oc_join_results(s, &results) : NULL;
 }
 
 bool oc_condition(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
@@ -590,7 +606,7 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let) {
     oc_iter it = oc_elem_iter(let);
     oc_elem e;
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind_user(a, &a->variables, e.name, "let"))
+        if (!oc_bind_value(&scope, &inner, &e, "let", &a->variables))
             return false;
     }
     return true;

@@ -128,11 +128,9 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     oc_elem e;
     if (!inner)
         return oc_no_memory(p->scope.a);
-    while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) ||
-            !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
+    while (oc_next(&it, &e))
+        if (!oc_bind_value(&p->scope, inner, &e, p->scope.place, variables))
             return false;
-    }
     return true;
 }
 
@@ -320,7 +318,7 @@ static bool combine(const oc_pipeline *p, oc_frame *frame, const oc_elem *e, con
         return false;
     oc_iter it = oc_elem_iter(pipelines);
     while (oc_next(&it, &member))
-        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, p->scope.place))
+        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, &oc_plain_node, p->scope.place))
             return false;
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, &combination);
     if (!inner)
@@ -411,7 +409,7 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     if (!same_database(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
         !bind_variables(p, inner, &parts[MERGE_LET], &variables) ||
-        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
+        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}, &oc_plain_node))
         return false;
     const oc_source target = {.tree = &oc_plain_node, .ns = ns, .apart = true, .variables = variables};
     return !parts[WHEN_MATCHED].start || parts[WHEN_MATCHED].type != OC_ARRAY ||

@@ -227,7 +227,7 @@ static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     levels l = {.a = p->scope.a};
     oc_scope scope = p->scope;
     for (size_t i = 0; i < 3; i++)
-        if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}))
+        if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}, &oc_plain_node))
             return false;
     if (may_descend(e)) {
         if (!collect(&l, p->scope.tree))

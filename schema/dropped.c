@@ -79,7 +79,7 @@ static found find_in_both(const oc_node *one, const oc_node *other, oc_str path,
     return is_there(first) || !first.node->absent ? first : second;
 }
 
-static const oc_node *elements_of(const oc_node *node) {
+const oc_node *oc_dropped_elements(const oc_node *node) {
     while (node->kind == OC_ARRAY_OF || (node->held[0] && !node->held[1]))
         node = node->kind == OC_ARRAY_OF ? node->element : node->held[0];
     return node;
@@ -107,14 +107,14 @@ static found descend(const oc_node *node, oc_str path, oc_lookup *lookup) {
         path = (oc_str){dot + 1, path.n - first.n - 1};
         if (child->past)
             return find(child, path, lookup);
-        node = elements_of(child);
+        node = oc_dropped_elements(child);
     }
 }
 
 static found find(const oc_node *node, oc_str path, oc_lookup *lookup) {
     const char *stage = NULL;
     for (;;) {
-        node = elements_of(node);
+        node = oc_dropped_elements(node);
         found end = descend(node, path, lookup);
         if (end.node && end.node->absent && end.node->past)
             return (found){end.node->past->node, end.node->past->stage};

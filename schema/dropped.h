@@ -27,4 +27,7 @@ const oc_node *oc_dropped_field(const oc_node *before, const char *stage, oc_loo
 const oc_node *oc_dropped_array(const oc_node *element, oc_lookup *lookup);
 const oc_node *oc_dropped_union(const oc_node *one, const oc_node *other, oc_lookup *lookup);
 
+/* What an array of plain values has in it: its elements where they are remembered, else the node itself. */
+const oc_node *oc_dropped_elements(const oc_node *node);
+
 #endif
