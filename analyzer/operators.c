@@ -188,6 +188,9 @@ static bool constant_name(const oc_elem *e, oc_str *name) {
 static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
                       oc_results *out) {
     oc_str name;
+    if (object->kind == OC_PLAIN && (object->past || object->held[0]) && constant_name(field, &name) &&
+        !memchr(name.s, '.', name.n))
+        return oc_add_result(s, out, oc_follow(s, object, name), name);
     if (object->kind == OC_PLAIN)
         return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, &oc_plain_node, no_path);
     oc_result r = {object, no_path};

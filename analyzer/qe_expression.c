@@ -4,6 +4,7 @@
 
 #include "build.h"
 #include "fields.h"
+#include "put.h"
 #include "qe_mark.h"
 #include "qe_range.h"
 
@@ -104,6 +105,21 @@ static const oc_elem *other_side(const comparison *c) {
 
 /* ---- equality ---- */
 
+/* An explicit payload passes as it is, but for its name. */
+static bool rename_operand(oc_analysis *a, const oc_literal *l, oc_str name) {
+    size_t len = 1 + name.n + 1;
+    uint8_t *head = oc_arena_alloc(a->arena, len);
+    if (!head)
+        return oc_no_memory(a);
+    oc_put_name(head, l->place.type, name);
+    uint32_t at = oc_splice_offset(&a->splice, l->place.start);
+    uint32_t skip = (uint32_t)(l->place.value - l->place.start);
+    oc_splice_edit(
+        &a->splice, l->frame,
+        (oc_edit){.at = at, .skip = skip, .end = at + skip, .head = head, .head_len = (uint32_t)len, .length_at = -1});
+    return true;
+}
+
 /* The field stands left: a constant before it is marked where it is, under the second name, and the field is put before
  * that. */
 static bool mark_equality(const comparison *c, const oc_literal *l, oc_str name, bool in_list) {
@@ -114,7 +130,10 @@ static bool mark_equality(const comparison *c, const oc_literal *l, oc_str name,
         value.name = place.name = name;
     if (l->place.start != l->value.start)
         how.wrapper = &place;
-    return oc_mark(c->s->a, l->frame, &value, c->field.node->meta, &how);
+    uint64_t marks = c->s->a->marks;
+    if (!oc_mark(c->s->a, l->frame, &value, c->field.node->meta, &how))
+        return false;
+    return c->s->a->marks != marks || !name.n || rename_operand(c->s->a, l, name);
 }
 
 static bool put_field_first(const comparison *c) {
