@@ -6,6 +6,7 @@
 #include "expression.h"
 #include "fields.h"
 #include "qe_expression.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -153,10 +154,11 @@ static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *oper
 
 static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     each_element *each = start_each(s, frame, operand, "$filter", "input =as =arrayIndexAs cond limit");
-    if (!each || (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
+    if (!each || (each->parts[MORE].start && !(oc_is_unseen(s) && oc_is_constant(&each->parts[MORE])) &&
+                  !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
         return false;
     return oc_condition(&each->scope, each->frame, &each->parts[BODY], "$filter") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* The result is bound to $$value again, so it must be plain. */
@@ -167,7 +169,7 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
     if (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$reduce"))
         return false;
     return oc_expect_plain(&each->scope, each->frame, &each->parts[BODY], "$reduce") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- fields and arrays ---- */
@@ -188,11 +190,11 @@ static bool constant_name(const oc_elem *e, oc_str *name) {
 static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
                       oc_results *out) {
     oc_str name;
-    if (object->kind == OC_PLAIN && (object->past || object->held[0]) && constant_name(field, &name) &&
-        !memchr(name.s, '.', name.n))
+    bool remembers = object->past || object->held[0] || object->unseen;
+    if (object->kind == OC_PLAIN && remembers && constant_name(field, &name) && !memchr(name.s, '.', name.n))
         return oc_add_result(s, out, oc_follow(s, object, name), name);
     if (object->kind == OC_PLAIN)
-        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, &oc_plain_node, no_path);
+        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, oc_computed(s), no_path);
     oc_result r = {object, no_path};
     if (object->kind != OC_ABOVE || s->levels)
         return oc_fail_operand(s, &r, "$getField");
@@ -240,7 +242,7 @@ static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem 
         if (kind != OC_PLAIN && kind != OC_ARRAY_OF)
             return oc_fail_operand(s, &results.items[i], oc_name(operand->name).text);
     }
-    return oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- metadata ---- */
