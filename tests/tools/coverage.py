@@ -3,10 +3,14 @@
 
 PROFILE is a merged profile of llvm-profdata, the programs are those that wrote it. Prints lines and branches of each file,
 then each branch that was not taken: the place, the condition, and the value that it never had. Fails if a smaller share of
-the branches than the floor was taken."""
+the branches than the floor was taken.
+
+Two are no branches, though the compiler counts them: what would follow a function that refuses (oc_fail and all that are
+called like it return false, always), and the default that a switch over an enumeration does not have."""
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections import namedtuple
@@ -14,6 +18,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("schema/", "analyzer/")
+
+REFUSAL = re.compile(r"(oc_)?(fail|no_memory|refuse)(_\w+)?\(")
 
 Branch = namedtuple("Branch", "path line column end_line end_column taken not_taken")
 
@@ -41,26 +47,33 @@ def branches(path, entry):
     return [Branch(path, *place, *counts) for place, counts in sorted(merged.items())]
 
 
-def condition(branch, sources):
-    """The text of the condition; of one that goes over several lines, the first."""
+def text(branch, sources):
+    """What stands before the condition, and the condition; of one that goes over several lines, the first."""
     lines = sources.setdefault(branch.path, (ROOT / branch.path).read_text().split("\n"))
+    line = lines[branch.line - 1]
     end = branch.end_column - 1 if branch.end_line == branch.line else None
-    return lines[branch.line - 1][branch.column - 1 : end]
+    return line[: branch.column - 1], line[branch.column - 1 : end]
 
 
-def missing(branch):
-    return [value for value, count in (("true", branch.taken), ("false", branch.not_taken)) if not count]
+def has_one_value(branch, sources):
+    before, condition = text(branch, sources)
+    return bool(REFUSAL.match(condition)) or before.rstrip().endswith("switch (")
+
+
+def missing(branch, sources):
+    values = [value for value, count in (("true", branch.taken), ("false", branch.not_taken)) if not count]
+    return [] if values == ["true"] and has_one_value(branch, sources) else values
 
 
 def share(part, whole):
     return 100.0 * part / whole if whole else 100.0
 
 
-def print_file(path, entry, total):
+def print_file(path, entry, total, sources):
     lines = entry["summary"]["lines"]
     found = branches(path, entry)
     count = 2 * len(found)
-    covered = count - sum(len(missing(branch)) for branch in found)
+    covered = count - sum(len(missing(branch, sources)) for branch in found)
     print(f"{path:32} {lines['covered']:6} of {lines['count']:6} lines   {covered:6} of {count:6} branches"
           f"   {share(covered, count):6.2f} %")
     for index, number in enumerate((lines["covered"], lines["count"], covered, count)):
@@ -69,8 +82,8 @@ def print_file(path, entry, total):
 
 def print_missing(path, entry, sources):
     for branch in branches(path, entry):
-        for value in missing(branch):
-            print(f"{path}:{branch.line}:{branch.column}: never {value}: {condition(branch, sources)}")
+        for value in missing(branch, sources):
+            print(f"{path}:{branch.line}:{branch.column}: never {value}: {text(branch, sources)[1]}")
 
 
 def arguments():
@@ -86,7 +99,7 @@ def main():
     found = list(files(export(wanted.profile, wanted.programs)))
     total, sources = [0, 0, 0, 0], {}
     for path, entry in found:
-        print_file(path, entry, total)
+        print_file(path, entry, total, sources)
     for path, entry in found:
         print_missing(path, entry, sources)
     print(f"{total[0]} of {total[1]} lines, {total[2]} of {total[3]} branches: {share(total[2], total[3]):.2f} %")
