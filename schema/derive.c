@@ -83,12 +83,11 @@ static bool merge_tables(oc_name_table *fields, const oc_name_table *below, oc_l
     if (!entries)
         return false;
     size_t n = 0;
-    for (size_t i = 0; i <= fields->mask; i++)
-        if (fields->slots[i].name.s)
-            entries[n++] = fields->slots[i];
-    for (size_t i = 0; i <= below->mask; i++)
-        if (below->slots[i].name.s && !is_among(below->slots[i].name, fields))
-            entries[n++] = below->slots[i];
+    for (size_t i = 0; i < fields->count; i++)
+        entries[n++] = fields->entries[i];
+    for (size_t i = 0; i < below->count; i++)
+        if (!is_among(below->entries[i].name, fields))
+            entries[n++] = below->entries[i];
     return oc_name_table_build(fields, lookup->arena, entries, n);
 }
 
