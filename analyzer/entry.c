@@ -244,7 +244,7 @@ bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_
     start_reply(request);
     oc_analysis a = {.arena = &request->arena,
                      .error = &request->error,
-                     .lookup = {.arena = &request->arena, .error = &request->error},
+                     .lookup = {.arena = &request->arena, .error = &request->error, .budget = {.bytes = len}},
                      .command = ""};
     oc_sources sources = {0};
     oc_splice_start(&a.splice, &request->arena, command, len);

@@ -1,7 +1,7 @@
 #include "derive.h"
 
 enum {
-    MOST_WORK = 300000,
+    STEPS_OF_WORK = 100,
     DEEPEST = 200, /* alternatives and arrays in one another, each a recursion */
 };
 
@@ -214,8 +214,9 @@ bool oc_derive_untouched(const oc_node *original, const oc_node *tree, oc_str pa
 }
 
 bool oc_derive_work(oc_lookup *lookup) {
-    return ++lookup->work <= MOST_WORK || oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
-                                                  "The command has too many alternatives to be analysed");
+    return oc_budget_spend(&lookup->budget, STEPS_OF_WORK) ||
+           oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
+                   "The command has too many alternatives to be analysed");
 }
 
 const oc_node *oc_either_child(const oc_either *either, oc_str name, oc_lookup *lookup) {

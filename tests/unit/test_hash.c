@@ -129,9 +129,9 @@ static void every_case_has_one_reply_under_all_seeds(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(each_process_hashes_otherwise),        cmocka_unit_test(a_process_keeps_its_secret),
-        cmocka_unit_test(seeds_differ_at_every_length),         cmocka_unit_test(a_table_is_walked_in_the_order_given),
-        cmocka_unit_test(of_one_name_the_first_is_found),       cmocka_unit_test(every_case_has_one_reply_under_all_seeds),
+        cmocka_unit_test(each_process_hashes_otherwise),  cmocka_unit_test(a_process_keeps_its_secret),
+        cmocka_unit_test(seeds_differ_at_every_length),   cmocka_unit_test(a_table_is_walked_in_the_order_given),
+        cmocka_unit_test(of_one_name_the_first_is_found), cmocka_unit_test(every_case_has_one_reply_under_all_seeds),
     };
     folder = argc > 1 ? argv[1] : "tests/cases";
     return cmocka_run_group_tests(tests, NULL, NULL);
