@@ -22,6 +22,9 @@ static const char *before_positional(judge *j, const char *path) {
 static void judge_positional(judge *j, const value *o, const value *r, const node *at) {
     const char *before = before_positional(j, o->name);
     spot s = *before ? node_find(j->p, at, before) : (spot){.node = at};
+    int context = judge_enter(j, F_UPDATE, "(positional)", "");
+    judge_note(j, judge_site(&s));
+    judge_leave(j, context);
     if (s.below || !node_usable(s.node))
         judge_refuse(j, "positional path '%s' reaches an encrypted one", o->name);
     judge_same(j, o, r);
@@ -96,6 +99,8 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
     for (pairs ops = judge_pairs(j, o, r); judge_next(j, &ops);) {
         rule *judge_path = rule_of(ops.o->name);
         if (!judge_path || ops.o->type != T_DOC) {
+            bool named = strcmp(ops.o->name, "$pushAll") == 0;
+            judge_note_once(j, F_UPDATE, named ? "$pushAll" : "$unheardOf", "");
             if (j->encrypts)
                 judge_refuse(j, "update operator %s", ops.o->name);
             judge_same(j, ops.o, ops.r);
@@ -105,9 +110,26 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
             if (judge_is_qe(j) &&
                 (is_safe_content(m->name) || (strcmp(ops.o->name, "$rename") == 0 && is_safe_content(value_chars(m)))))
                 judge_refuse(j, "__safeContent__ is updated");
-        for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);)
+        int before = judge_enter(j, F_UPDATE, ops.o->name, "");
+        for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);) {
+            spot s = node_find(j->p, at, it.o->name);
+            judge_note(j, judge_site(&s));
             (positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);
+        }
+        judge_leave(j, before);
     }
+}
+
+/* Every server refuses it, and what the operator holds would travel in clear. */
+static void judge_replacement(judge *j, const value *o, const value *r, const node *at) {
+    for (const value *m = o->first; m; m = m->next)
+        if (m->name[0] == '$' && j->encrypts) {
+            judge_note_once(j, F_UPDATE, "(operator in a replacement)", "");
+            judge_refuse(j, "%s in a replacement", m->name);
+        }
+    int before = judge_enter(j, F_UPDATE, "(replacement)", "");
+    judge_document(j, o, r, at, REPLACING, o);
+    judge_leave(j, before);
 }
 
 void judge_update(judge *j, const value *o, const value *r, const node *at) {
@@ -116,5 +138,5 @@ void judge_update(judge *j, const value *o, const value *r, const node *at) {
     else if (o->first && o->first->name[0] == '$')
         judge_modifiers(j, o, r, at);
     else
-        judge_document(j, o, r, at, REPLACING, o);
+        judge_replacement(j, o, r, at);
 }
