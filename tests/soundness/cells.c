@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-/* Letters by site: plain, deterministic, random, unindexed, equality, range, text, above, below, array, joined, unknown,
- * dropped. The rules behind them: analysis.md, "Filters" and "Updates"; aggregation.md, "Stages" and "Expressions". */
+/* Letters by site: plain, deterministic, random, unindexed, equality, range, text, above, below, array, joined,
+ * unknown, dropped. The rules behind them: analysis.md, "Filters" and "Updates"; aggregation.md, "Stages" and
+ * "Expressions". */
 #define PLAIN_ONLY "arrrrrrrrr-r-" /* whatever would look at a value */
 #define STORED     "arrrrrrrr----" /* the same, where a pipeline has not been yet */
 #define CARRIED    "aaaaaaaara-a-" /* a value that goes on as it is */
@@ -88,8 +89,8 @@ static const cell_row special[] = {
     {F_EXPRESSION, "$first", "", "arrrrrrrr--r-"}, {F_EXPRESSION, "$last", "", "arrrrrrrr--r-"}, {F_EXPRESSION, "$arrayElemAt", "", "arrrrrrrr--r-"},
     {F_EXPRESSION, "$getField", "input", "arrrrrr-rr-r-"}, {F_EXPRESSION, "$setField", "input", "arrrrrr-rr-r-"},
     {F_EXPRESSION, "$setField", "value", "a------------"}, {F_EXPRESSION, "$unsetField", "input", "arrrrrr-rr-r-"}, {F_EXPRESSION, "$mergeObjects", "", "arrrrrr-rr-r-"},
-    {F_EXPRESSION, "$encStrContains", "input", "r-----r------"}, {F_EXPRESSION, "$encStrEndsWith", "input", "r-----r------"},
-    {F_EXPRESSION, "$encStrNormalizedEq", "input", "r-----r------"}, {F_EXPRESSION, "$encStrStartsWith", "input", "r-----r------"},
+    {F_EXPRESSION, "$encStrContains", "input", "------b------"}, {F_EXPRESSION, "$encStrEndsWith", "input", "------b------"},
+    {F_EXPRESSION, "$encStrNormalizedEq", "input", "------b------"}, {F_EXPRESSION, "$encStrStartsWith", "input", "------b------"},
     {F_EXPRESSION, "$encStrContains", "substring", "-------------"}, {F_EXPRESSION, "$encStrEndsWith", "suffix", "-------------"},
     {F_EXPRESSION, "$encStrNormalizedEq", "string", "-------------"}, {F_EXPRESSION, "$encStrStartsWith", "prefix", "-------------"},
     {F_ACCUMULATOR, "$push", "", CARRIED}, {F_ACCUMULATOR, "$first", "", CARRIED}, {F_ACCUMULATOR, "$last", "", CARRIED},
@@ -196,12 +197,11 @@ bool cells_complete(const cells *c, unsigned row, site s) {
     return !lacks(c, row, s, true) && !lacks(c, row, s, false);
 }
 
-static const char *const site_names[SITES] = {"plain",    "deterministic", "random", "unindexed", "equality",
-                                              "range",    "text",          "above",  "below",     "array",
-                                              "joined",   "unknown",       "dropped"};
-static const char *const family_names[FAMILIES] = {"match operators", "tree operators", "stages",
-                                                   "expressions",     "accumulators",   "window functions",
-                                                   "updates",         "commands"};
+static const char *const site_names[SITES] = {"plain",  "deterministic", "random", "unindexed", "equality",
+                                              "range",  "text",          "above",  "below",     "array",
+                                              "joined", "unknown",       "dropped"};
+static const char *const family_names[FAMILIES] = {"match operators", "tree operators",   "stages",  "expressions",
+                                                   "accumulators",    "window functions", "updates", "commands"};
 
 static void print_cell(const cells *c, unsigned row, site s, FILE *out) {
     bool accepted = c->accepted[row][s], refused = c->refused[row][s];

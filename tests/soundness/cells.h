@@ -1,8 +1,8 @@
 #ifndef SOUNDNESS_CELLS_H
 #define SOUNDNESS_CELLS_H
 
-/* What there is to reach: constructs of the query language, each at the kinds of field that it may meet. A row says, from
- * the documents, where a run must have seen it accepted, refused, or both; the judge says what it met. */
+/* What there is to reach: constructs of the query language, each at the kinds of field that it may meet. A row says,
+ * from the documents, where a run must have seen it accepted, refused, or both; the judge says what it met. */
 
 #include <stdio.h>
 
@@ -89,6 +89,7 @@ const operator_row *operator_find(const operator_row *table, unsigned n, const c
 /* The next name in "a =b c"; NULL: there is none. */
 const char *operand_next(pool *p, const char **names, bool *constant);
 bool operand_known(const char *names, const char *name);
+bool operand_is_constant(const char *names, const char *name);
 
 /* Stages that take an object of options, and which of those they need. */
 typedef struct stage_row {

@@ -90,7 +90,8 @@ const operator_row window_table[] = {
 const unsigned window_count = sizeof window_table / sizeof *window_table;
 
 const stage_row stage_options[] = {
-    {"$geoNear", "near distanceField query includeLocs key spherical maxDistance minDistance distanceMultiplier", "near"},
+    {"$geoNear", "near distanceField query includeLocs key spherical maxDistance minDistance distanceMultiplier",
+     "near"},
     {"$sample", "size", "size"},
     {"$unwind", "path includeArrayIndex preserveNullAndEmptyArrays", "path"},
     {"$bucket", "groupBy boundaries default output", "groupBy boundaries"},
@@ -99,8 +100,7 @@ const stage_row stage_options[] = {
     {"$densify", "field partitionByFields range", "field range"},
     {"$fill", "partitionBy partitionByFields sortBy output", "output"},
     {"$lookup", "from localField foreignField as let pipeline", "as"},
-    {"$graphLookup",
-     "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch",
+    {"$graphLookup", "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch",
      "from startWith connectFromField connectToField as"},
     {"$unionWith", "coll pipeline", ""},
     {"$replaceRoot", "newRoot", "newRoot"},
@@ -169,12 +169,22 @@ const char *operand_next(pool *p, const char **names, bool *constant) {
     return name;
 }
 
-bool operand_known(const char *names, const char *name) {
+/* Where the name stands, with what marks it; NULL: nowhere. */
+static const char *operand_at(const char *names, const char *name) {
     size_t n = strlen(name);
     for (const char *at = names; at && *at; at += strcspn(at, " "), at += *at == ' ') {
         const char *word = at + (*at == '=');
         if (strncmp(word, name, n) == 0 && (word[n] == ' ' || word[n] == 0))
-            return true;
+            return at;
     }
-    return false;
+    return NULL;
+}
+
+bool operand_known(const char *names, const char *name) {
+    return operand_at(names, name) != NULL;
+}
+
+bool operand_is_constant(const char *names, const char *name) {
+    const char *at = operand_at(names, name);
+    return at && *at == '=';
 }

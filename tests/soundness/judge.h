@@ -43,11 +43,11 @@ typedef struct judge {
     int context;            /* the row of the operand that is judged; -1: none */
     cell reached[MAX_REACHED];
     unsigned reached_count;
-    cell blamed; /* for the refusal */
-    const char *fixed_in;        /* the server rewrites no comparisons in this part of a pipeline: the row of that rule */
-    const char *command;         /* its name in the tables */
-    bool completes;              /* statements of an update whose reply is marked */
-    const touched *bound;        /* names of variables */
+    cell blamed;          /* for the refusal */
+    const char *fixed_in; /* the server rewrites no comparisons in this part of a pipeline: the row of that rule */
+    const char *command;  /* its name in the tables */
+    bool completes;       /* statements of an update whose reply is marked */
+    const touched *bound; /* names of variables */
     verdict verdict;
     const char *why;
 } judge;
@@ -135,7 +135,8 @@ const node *judge_pipeline(judge *j, const value *o, const value *r, const node 
 /* The stages: of a whole pipeline, of its documents' shape, of groups, of other collections, of search. */
 typedef const node *stage_rule(judge *j, const value *o, const value *r, const node *at);
 stage_rule judge_project, judge_add_fields, judge_unset_stage, judge_replace_with, judge_replace_root;
-stage_rule judge_group, judge_sort_by_count, judge_bucket, judge_bucket_auto, judge_window_fields, judge_densify, judge_fill;
+stage_rule judge_group, judge_sort_by_count, judge_bucket, judge_bucket_auto, judge_window_fields, judge_densify,
+    judge_fill;
 stage_rule judge_lookup, judge_graph_lookup, judge_facet, judge_union_with, judge_fusion;
 stage_rule judge_search, judge_search_meta, judge_vector_search;
 const node *judge_empty(judge *j);

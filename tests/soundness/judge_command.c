@@ -270,11 +270,28 @@ static void judge_aggregate(judge *j, const value *o, const value *r) {
 
 /* Members of a command that other rules speak of. */
 static bool is_structure(const value *o) {
-    static const char *const names[] = {"$db",    "jsonSchema", "isRemoteSchema", "csfleEncryptionSchemas", "encryptionInformation",
-                                        "nsInfo", "remove",     "upsert",         "find",                   "insert",
-                                        "update", "delete",     "count",          "distinct",               "aggregate",
-                                        "create", "collMod",    "createIndexes",  "bulkWrite",              "findAndModify",
-                                        "viewOn", "findandmodify"};
+    static const char *const names[] = {"$db",
+                                        "jsonSchema",
+                                        "isRemoteSchema",
+                                        "csfleEncryptionSchemas",
+                                        "encryptionInformation",
+                                        "nsInfo",
+                                        "remove",
+                                        "upsert",
+                                        "find",
+                                        "insert",
+                                        "update",
+                                        "delete",
+                                        "count",
+                                        "distinct",
+                                        "aggregate",
+                                        "create",
+                                        "collMod",
+                                        "createIndexes",
+                                        "bulkWrite",
+                                        "findAndModify",
+                                        "viewOn",
+                                        "findandmodify"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (is(o, names[i]))
             return true;

@@ -65,7 +65,8 @@ void judge_bind(judge *j, const char *name) {
 }
 
 static bool is_bound(const judge *j, const char *name) {
-    static const char *const system[] = {"NOW", "CLUSTER_TIME", "USER_ROLES", "SEARCH_META", "DESCEND", "PRUNE", "KEEP"};
+    static const char *const system[] = {"NOW",     "CLUSTER_TIME", "USER_ROLES", "SEARCH_META",
+                                         "DESCEND", "PRUNE",        "KEEP"};
     size_t n = strcspn(name, ".");
     for (size_t i = 0; i < sizeof system / sizeof *system; i++)
         if (strlen(system[i]) == n && strncmp(system[i], name, n) == 0)
@@ -277,8 +278,7 @@ static const outcome *judge_switch(judge *j, const value *o, const value *r, con
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         bool branches = strcmp(it.o->name, "branches") == 0;
         int before = judge_enter(j, F_EXPRESSION, "$switch", branches ? "branches" : "default");
-        results =
-            join(j, results, branches ? judge_branches(j, it.o, it.r, at) : judge_expression(j, it.o, it.r, at));
+        results = join(j, results, branches ? judge_branches(j, it.o, it.r, at) : judge_expression(j, it.o, it.r, at));
         judge_leave(j, before);
     }
     return results;
@@ -352,7 +352,7 @@ static void named_operands(judge *j, const operator_row *row, const value *o, co
         int before = judge_enter(j, F_EXPRESSION, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name))
             judge_moot(j);
-        if (j->context < 0 && j->cells)
+        if (operand_is_constant(row->operands, it.o->name))
             judge_same(j, it.o, it.r);
         else
             plain_only(j, judge_expression(j, it.o, it.r, at), row->name);
@@ -362,8 +362,8 @@ static void named_operands(judge *j, const operator_row *row, const value *o, co
 
 static const outcome *judge_generic(judge *j, const value *o, const value *r, const node *at) {
     const operator_row *row = operator_find(expression_table, expression_count, o->name);
-    const char *first = row && row->operands ? pool_text(j->p, "%.*s", (int)strcspn(row->operands, " "), row->operands)
-                                             : "";
+    const char *first =
+        row && row->operands ? pool_text(j->p, "%.*s", (int)strcspn(row->operands, " "), row->operands) : "";
     if (row && row->shape != SHAPE_LIST && is_named(row, o)) {
         named_operands(j, row, o, r, at);
         return computed(j);
@@ -426,14 +426,30 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$eq", judge_equality},       {"$ne", judge_equality},          {"$in", judge_in},
-        {"$cond", judge_cond},         {"$switch", judge_switch},        {"$ifNull", judge_if_null},
-        {"$let", judge_let},           {"$map", judge_element_wise},     {"$filter", judge_element_wise},
-        {"$size", judge_array_itself}, {"$isArray", judge_array_itself}, {"$reduce", judge_element_wise},
-        {"$gt", judge_order},          {"$gte", judge_order},            {"$lt", judge_order},
-        {"$lte", judge_order},         {"$cmp", judge_order},            {"$first", judge_element},
-        {"$last", judge_element},      {"$arrayElemAt", judge_element},  {"$getField", judge_object_edit},
-        {"$setField", judge_object_edit}, {"$unsetField", judge_object_edit}, {"$mergeObjects", judge_object_edit},
+        {"$eq", judge_equality},
+        {"$ne", judge_equality},
+        {"$in", judge_in},
+        {"$cond", judge_cond},
+        {"$switch", judge_switch},
+        {"$ifNull", judge_if_null},
+        {"$let", judge_let},
+        {"$map", judge_element_wise},
+        {"$filter", judge_element_wise},
+        {"$size", judge_array_itself},
+        {"$isArray", judge_array_itself},
+        {"$reduce", judge_element_wise},
+        {"$gt", judge_order},
+        {"$gte", judge_order},
+        {"$lt", judge_order},
+        {"$lte", judge_order},
+        {"$cmp", judge_order},
+        {"$first", judge_element},
+        {"$last", judge_element},
+        {"$arrayElemAt", judge_element},
+        {"$getField", judge_object_edit},
+        {"$setField", judge_object_edit},
+        {"$unsetField", judge_object_edit},
+        {"$mergeObjects", judge_object_edit},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)

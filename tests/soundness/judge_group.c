@@ -80,7 +80,7 @@ static const node *accumulated_named(judge *j, const operator_row *row, family f
         int before = judge_enter(j, f, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name))
             judge_refuse(j, "%s.%s is not known", row->name, it.o->name);
-        if (j->context < 0 && j->cells)
+        if (operand_is_constant(row->operands, it.o->name))
             check_sort_by(j, it.o, it.r, at);
         else {
             const node *of = judge_settle(j, judge_expression(j, it.o, it.r, at));
@@ -150,7 +150,7 @@ static const node *group_fields(judge *j, const value *o, const value *r, const 
         if (strchr(it.o->name, '.') || it.o->name[0] == '$')
             judge_moot(j);
         out = judge_write(j, out, it.o->name,
-                        key ? key_in(j, "$group", "_id", it.o, it.r, at) : accumulator(j, it.o, it.r, at));
+                          key ? key_in(j, "$group", "_id", it.o, it.r, at) : accumulator(j, it.o, it.r, at));
     }
     j->in_group = false;
     return out;

@@ -338,9 +338,9 @@ static const stage_rule_row *rule_of(const char *stage) {
 /* Stages whose documents have nothing of the old ones under its own path, or may lack any of it, or come from
  * elsewhere. */
 static bool makes_new(const char *stage) {
-    static const char *const names[] = {"$group",      "$sortByCount", "$count",      "$replaceWith",  "$replaceRoot",
-                                        "$bucketAuto", "$bucket",      "$facet",      "$redact",       "$unionWith",
-                                        "$collStats",  "$indexStats",  "$searchMeta", "$changeStream", "$search",
+    static const char *const names[] = {"$group",      "$sortByCount", "$count",       "$replaceWith",  "$replaceRoot",
+                                        "$bucketAuto", "$bucket",      "$facet",       "$redact",       "$unionWith",
+                                        "$collStats",  "$indexStats",  "$searchMeta",  "$changeStream", "$search",
                                         "$rankFusion", "$scoreFusion", "$vectorSearch"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], stage) == 0)
@@ -351,8 +351,8 @@ static bool makes_new(const char *stage) {
 /* Sources that hold the server's own data pass where nothing encrypted can meet them: the documents leave open when. */
 static void unsupported(judge *j, const char *stage) {
     static const char *const open[] = {"$planCacheStats", "$currentOp", "$listSessions", "$listLocalSessions"};
-    static const char *const known[] = {"$documents",    "$listSampledQueries",      "$querySettings",
-                                        "$queryStats",   "$shardedDataDistribution", "$listClusterCatalog"};
+    static const char *const known[] = {"$documents",  "$listSampledQueries",      "$querySettings",
+                                        "$queryStats", "$shardedDataDistribution", "$listClusterCatalog"};
     bool named = false;
     for (size_t i = 0; i < sizeof open / sizeof *open; i++)
         if (strcmp(open[i], stage) == 0)

@@ -437,6 +437,9 @@ static void judge_text(judge *j, const text_row *row, const value *o, const valu
     const value *input = value_get(o, "input"), *operand = value_get(o, row->operand);
     const char *path = NULL;
     const metadata *meta = input ? field_of(j, input, at, &path) : NULL;
+    int before = judge_enter(j, F_EXPRESSION, row->op, "input");
+    judge_note(j, meta ? judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = meta}) : SITE_PLAIN);
+    judge_leave(j, before);
     if (!meta)
         judge_moot(j); /* of nothing encrypted */
     if (!operand || value_count(o) != 2 || !meta || !meta->qe || meta->qe->index != TEXT_INDEX ||

@@ -11,8 +11,9 @@ static kind kind_of(const char *name) {
         kind kind;
         const char *names;
     } table[] = {
-        {SPECIFICATION, "text phrase autocomplete equals exists range in near wildcard regex compound must mustNot should "
-                        "filter highlight facet operator facets span term first contains little big embeddedDocument"},
+        {SPECIFICATION,
+         "text phrase autocomplete equals exists range in near wildcard regex compound must mustNot should "
+         "filter highlight facet operator facets span term first contains little big embeddedDocument"},
         {CONSTANT, "index query value gt gte lt lte fuzzy slop count returnStoredSource minimumShouldMatch numBuckets "
                    "boundaries type default origin pivot concurrent scoreDetails allowAnalyzedField"},
         {PATH, "path"},

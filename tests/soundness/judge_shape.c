@@ -289,4 +289,3 @@ const node *judge_replace_root(judge *j, const value *o, const value *r, const n
     pairs it = judge_pairs(j, o, r);
     return judge_next(j, &it) ? new_root(j, "$replaceRoot", it.o, it.r, at) : at;
 }
-

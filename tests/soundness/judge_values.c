@@ -59,9 +59,9 @@ void judge_note_once(judge *j, family f, const char *name, const char *operand) 
 
 static site encrypted_site(const metadata *meta) {
     static const site indexed[] = {[UNINDEXED] = SITE_UNINDEXED,
-                                     [EQUALITY_INDEX] = SITE_EQUALITY,
-                                     [RANGE_INDEX] = SITE_RANGE,
-                                     [TEXT_INDEX] = SITE_TEXT};
+                                   [EQUALITY_INDEX] = SITE_EQUALITY,
+                                   [RANGE_INDEX] = SITE_RANGE,
+                                   [TEXT_INDEX] = SITE_TEXT};
     if (meta->qe)
         return indexed[meta->qe->index];
     return metadata_comparable(meta) ? SITE_DETERMINISTIC : SITE_RANDOM;

@@ -30,8 +30,8 @@ static bool only_flags(const value *fields) {
 
 /* An inclusion or a group: from there on names are known, and this judge has no opinion. */
 static bool makes_known(const value *stage) {
-    return strcmp(stage->name, "$group") == 0 || (strcmp(stage->name, "$project") == 0 && is_flag(stage->first) &&
-                                                  value_number(stage->first) != 0);
+    return strcmp(stage->name, "$group") == 0 ||
+           (strcmp(stage->name, "$project") == 0 && is_flag(stage->first) && value_number(stage->first) != 0);
 }
 
 typedef enum reading { HARMLESS, LITERALS, FLAGS, OPEN } reading;
