@@ -3,6 +3,7 @@
 #include "expression.h"
 #include "mark.h"
 #include "qe_expression.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -94,7 +95,7 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
     if (!two_operands(s, operand, sides) || !oc_qe_compare(s, frame, operand, &handled))
         return false;
     if (handled)
-        return oc_add_result(s, out, &oc_plain_node, no_path);
+        return oc_add_result(s, out, oc_computed(s), no_path);
     oc_scope apart;
     s = oc_without_comparisons(s, &apart);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
@@ -102,7 +103,7 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
         return oc_no_memory(s->a);
     return oc_evaluate_each(s, inner, &sides[0], &results) && oc_evaluate_each(s, inner, &sides[1], &results) &&
            oc_compare_results(s, &results, operand->name.s) && /* a row's name, so it is text */
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* {$literal: [a, b]}: its elements are constants, whatever they look like. */
@@ -169,7 +170,7 @@ bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, 
     if (!two_operands(s, operand, sides) || !oc_qe_compare(s, frame, operand, &handled))
         return false;
     if (handled)
-        return oc_add_result(s, out, &oc_plain_node, no_path);
+        return oc_add_result(s, out, oc_computed(s), no_path);
     oc_scope apart;
     s = oc_without_comparisons(s, &apart);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
@@ -185,5 +186,5 @@ bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, 
         return fail_list(s, first_encrypted(&results));
     if (!listed && !oc_expect_plain(s, inner, &sides[1], "$in"))
         return false;
-    return oc_compare_results(s, &results, "$in") && oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_compare_results(s, &results, "$in") && oc_add_result(s, out, oc_computed(s), no_path);
 }

@@ -5,6 +5,7 @@
 #include "dropped.h"
 #include "fields.h"
 #include "mark.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -33,6 +34,8 @@ bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_s
 }
 
 bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out) {
+    if (oc_is_unseen(s) && !oc_is_harmless(value))
+        return oc_fail_view_constant(s->a, no_path, s->place);
     if (!out->literals)
         return oc_add_result(s, out, &oc_plain_node, no_path);
     oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
@@ -466,6 +469,8 @@ static OC_APART bool named_operands(const oc_scope *s, oc_frame *frame, const oc
     while (oc_next(&it, &e)) {
         if (!oc_find_operand(row->names, e.name, &mark))
             return fail_operand_name(s, row->name, e.name);
+        if (oc_is_unseen(s) && oc_is_manner(e.name, &e))
+            continue;
         if (mark == ' ' ? !oc_expect_plain(s, inner, &e, row->name)
                         : !oc_is_constant(&e) && !oc_fail_constant(s->a, row->name, e.name))
             return false;
@@ -481,8 +486,8 @@ bool oc_expect_plain_operands(const oc_scope *s, oc_frame *frame, const oc_elem 
     oc_elem e;
     if (!inner)
         return oc_no_memory(s->a);
-    while (oc_next(&it, &e))
-        if (!oc_expect_plain(s, inner, &e, op))
+    for (size_t i = 0; oc_next(&it, &e); i++)
+        if (!(oc_is_unseen(s) && oc_is_count(op, i, &e)) && !oc_expect_plain(s, inner, &e, op))
             return false;
     return true;
 }
@@ -514,6 +519,16 @@ static OC_APART bool fail_operator(const oc_scope *s, oc_str name) {
                    "Unrecognized expression '%s'", oc_name(name).text);
 }
 
+/* Constants beside what is known. */
+static OC_APART bool known_comparison(const oc_scope *s, oc_frame *inner, const oc_elem *operand, oc_results *out,
+                                      const oc_expression_operator *row) {
+    oc_scope known = *s;
+    known.known = true;
+    return row->evaluate
+               ? row->evaluate(&known, inner, operand, out)
+               : plain_operator(&known, inner, operand, row) && oc_add_result(&known, out, &oc_plain_node, no_path);
+}
+
 static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand,
                                oc_results *out) {
     const oc_expression_operator *row = oc_expression_find(operand->name);
@@ -530,9 +545,11 @@ static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem
     oc_scope apart;
     if (!row->compares)
         s = oc_without_comparisons(s, &apart);
+    if (oc_is_unseen(s) && oc_compares_known(s, row->name, operand))
+        return known_comparison(s, inner, operand, out, row);
     if (row->evaluate)
         return row->evaluate(s, inner, operand, out);
-    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, &oc_plain_node, no_path);
+    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- the walk ---- */

@@ -38,6 +38,7 @@ typedef struct oc_scope {
     const oc_node *tree; /* of the document that field paths lead into */
     const oc_variable *variables;
     const char *place;       /* the stage, for messages: "$project" */
+    bool known;              /* constants stand beside fields that are known, though others are unseen (view.h) */
     const oc_levels *levels; /* field paths must be plain at each of these; NULL: none */
     const char *kept;        /* the clause of a filter that the server keeps, where nothing is marked; NULL: a query */
     /* Queryable Encryption: the tree of the collection, as long as the pipeline has kept its paths (NULL: it has not);
