@@ -67,7 +67,7 @@ static const cell_row fixed_rows[] = {
     {F_UPDATE, "$rename", "", "abrrrrrrr----"}, {F_UPDATE, "$inc", "", STORED}, {F_UPDATE, "$mul", "", STORED}, {F_UPDATE, "$min", "", STORED},
     {F_UPDATE, "$max", "", STORED}, {F_UPDATE, "$currentDate", "", STORED}, {F_UPDATE, "$bit", "", STORED}, {F_UPDATE, "$push", "", STORED},
     {F_UPDATE, "$pull", "", STORED}, {F_UPDATE, "$pullAll", "", STORED}, {F_UPDATE, "$pop", "", STORED}, {F_UPDATE, "$addToSet", "", STORED},
-    {F_UPDATE, "$pushAll", "", NEVER}, {F_UPDATE, "$unheardOf", "", NEVER}, {F_UPDATE, "(positional)", "", STORED},
+    {F_UPDATE, "$pushAll", "", STORED}, {F_UPDATE, "$unheardOf", "", NEVER}, {F_UPDATE, "(positional)", "", STORED},
     {F_UPDATE, "(replacement)", "", "abbbbbbb-----"}, {F_UPDATE, "(operator in a replacement)", "", NEVER},
     {F_COMMAND, "find", "filter", ONCE}, {F_COMMAND, "find", "projection", "aaaaaaaaa----"}, {F_COMMAND, "find", "$slice", STORED},
     {F_COMMAND, "find", "sort", STORED}, {F_COMMAND, "find", "min", STORED}, {F_COMMAND, "find", "max", STORED},
@@ -95,7 +95,7 @@ static const cell_row special[] = {
     {F_EXPRESSION, "$encStrNormalizedEq", "string", "-------------"}, {F_EXPRESSION, "$encStrStartsWith", "prefix", "-------------"},
     {F_ACCUMULATOR, "$push", "", CARRIED}, {F_ACCUMULATOR, "$first", "", CARRIED}, {F_ACCUMULATOR, "$last", "", CARRIED},
     {F_ACCUMULATOR, "$addToSet", "", KEY}, {F_WINDOW, "$push", "", CARRIED}, {F_WINDOW, "$first", "", CARRIED}, {F_WINDOW, "$last", "", CARRIED},
-    {F_WINDOW, "$addToSet", "", KEY}, {F_WINDOW, "$shift", "output", CARRIED},
+    {F_WINDOW, "$addToSet", "", KEY}, {F_WINDOW, "$shift", "output", CARRIED}, {F_WINDOW, "$shift", "default", CARRIED},
     /* clang-format on */
 };
 

@@ -163,12 +163,12 @@ static void make_stored(gen *g, ground *to, const place *e, site s) {
 }
 
 bool gen_ground(gen *g, site s, ground *made) {
-    const place *e = s == SITE_PLAIN                                         ? NULL
-                     : s == SITE_JOINED && !g->w->qe                         ? field_at(g, SITE_DETERMINISTIC)
-                     : s == SITE_DROPPED && g->w->qe && gen_percent(g, 70)   ? field_at(g, SITE_EQUALITY)
-                     : s == SITE_DROPPED && gen_percent(g, 70)               ? field_at(g, SITE_DETERMINISTIC)
-                     : s == SITE_ARRAY && !g->w->qe && gen_percent(g, 60)    ? field_at(g, SITE_DETERMINISTIC)
-                                                                             : field_at(g, s);
+    const place *e = s == SITE_PLAIN                                       ? NULL
+                     : s == SITE_JOINED && !g->w->qe                       ? field_at(g, SITE_DETERMINISTIC)
+                     : s == SITE_DROPPED && g->w->qe && gen_percent(g, 70) ? field_at(g, SITE_EQUALITY)
+                     : s == SITE_DROPPED && gen_percent(g, 70)             ? field_at(g, SITE_DETERMINISTIC)
+                     : s == SITE_ARRAY && !g->w->qe && gen_percent(g, 60)  ? field_at(g, SITE_DETERMINISTIC)
+                                                                           : field_at(g, s);
     if (!e && s != SITE_PLAIN)
         return false;
     *made = (ground){.site = s, .stages = value_array(g->p), .meta = e ? e->meta : NULL};
@@ -196,6 +196,10 @@ value *edge_value(edge *e) {
     gen *g = e->g;
     if (e->at.site != SITE_PLAIN && gen_percent(g, 12))
         return gen_plain_value(g);
+    if (e->at.site == SITE_ABOVE && gen_percent(g, 60)) {
+        position at = gen_position(g->c, e->at.path);
+        return gen_document(g, &at, false);
+    }
     if (e->at.site == SITE_ABOVE)
         return gen_percent(g, 40) ? value_int(g->p, 3) : gen_typed(g, gen_percent(g, 50) ? T_DOC : T_ARRAY);
     bool was_wild = g->wild;
@@ -257,7 +261,8 @@ static value *operand_for(edge *e, const char *op) {
             case VALUE: return edge_value(e);
             case VALUES: return list_of(e);
             case FLAG: return value_bool(g->p, true);
-            case ORDERED: return e->at.site == SITE_ABOVE ? gen_typed(g, gen_percent(g, 50) ? T_INT : T_DOC) : edge_value(e);
+            case ORDERED:
+                return e->at.site == SITE_ABOVE ? gen_typed(g, gen_percent(g, 50) ? T_INT : T_DOC) : edge_value(e);
             case TYPE: return value_string(g->p, op[1] == 't' ? "int" : op[1] == 'o' ? "i" : "a");
             case SMALL: return value_int(g->p, 1);
             case PAIR: return list2(g, value_int(g->p, 2), value_int(g->p, 1));
@@ -316,7 +321,8 @@ value *edge_match(edge *e) {
     gen *g = e->g;
     value *filter = e->row->family == F_TREE ? tree_operator(e) : one(g, e->at.path, predicate(e, e->row->name));
     if (gen_percent(g, 25))
-        filter = one(g, gen_pick(g, trees), list2(g, filter, gen_percent(g, 50) ? one(g, "y", value_int(g->p, 1)) : NULL));
+        filter =
+            one(g, gen_pick(g, trees), list2(g, filter, gen_percent(g, 50) ? one(g, "y", value_int(g->p, 1)) : NULL));
     return filter;
 }
 
@@ -355,7 +361,7 @@ static value *around_filter(gen *g, value *filter) {
 
 static value *around_stage(edge *e, const value *stage) {
     gen *g = e->g;
-    bool first = stage && e->row->family == F_STAGE && e->at.stored;
+    bool first = stage && e->row->family == F_STAGE && e->at.stored && gen_percent(g, 80);
     if (e->at.stored && !first && gen_percent(g, 30))
         add_harmless(g, &e->at);
     if (stage)
@@ -437,7 +443,10 @@ value *gen_edge(gen *g, const cell_row *row, site s) {
     value *command = bare(&e);
     if (!command)
         return NULL;
-    world_put_schema(g->w, g->c, g->p, command);
+    if (value_get(command, "viewOn"))
+        world_put_view_schema(g->w, g->p, command, "v");
+    else
+        world_put_schema(g->w, g->c, g->p, command);
     value_put(g->p, command, "$db", value_string(g->p, "db"));
     return command;
 }

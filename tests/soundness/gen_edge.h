@@ -27,12 +27,12 @@ value *gen_edge(gen *g, const cell_row *row, site s);
 bool gen_ground(gen *g, site s, ground *made);
 
 /* The parts. NULL: none can be made. */
-value *edge_match(edge *e);       /* a filter */
+value *edge_match(edge *e); /* a filter */
 value *edge_expression(edge *e);
 value *edge_accumulator(edge *e); /* a stage */
 value *edge_stage(edge *e);
-value *edge_update(edge *e);      /* what `u` holds */
-value *edge_command(edge *e);     /* the whole */
+value *edge_update(edge *e);  /* what `u` holds */
+value *edge_command(edge *e); /* the whole */
 
 /* For the field, mostly one that the documents allow. */
 value *edge_value(edge *e);

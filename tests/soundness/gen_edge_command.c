@@ -287,10 +287,10 @@ static value *with_path(edge *e) {
         value_put(g->p, made, operand, list_of(g, nested(g, e->at.path, edge_value(e))));
         return made;
     }
-    wrapped = strcmp(operand, "key") == 0          ? text(g, e->at.path)
-              : strcmp(operand, "$slice") == 0     ? one(g, e->at.path, one(g, operand, value_int(g->p, 1)))
+    wrapped = strcmp(operand, "key") == 0         ? text(g, e->at.path)
+              : strcmp(operand, "$slice") == 0    ? one(g, e->at.path, one(g, operand, value_int(g->p, 1)))
               : operand_known("min max", operand) ? one(g, e->at.path, edge_value(e))
-                                                   : sorted(e);
+                                                  : sorted(e);
     value_put(g->p, made, strcmp(operand, "$slice") == 0 ? "projection" : operand, wrapped);
     if (strcmp(command, "findAndModify") == 0)
         value_put(g->p, made, "update", plain_update(g));

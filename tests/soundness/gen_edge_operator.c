@@ -34,7 +34,7 @@ static value *constant_for(gen *g, const char *name) {
 }
 
 /* An operand that has a shape of its own, with the field, or something plain, in it. */
-static value *shaped(gen *g, const char *op, const char *name, value *v) {
+static value *shaped(gen *g, const char *name, value *v) {
     if (strcmp(name, "vars") == 0)
         return one(g, "v", v);
     if (strcmp(name, "branches") == 0) {
@@ -42,11 +42,8 @@ static value *shaped(gen *g, const char *op, const char *name, value *v) {
         value_put(g->p, branch, "then", value_int(g->p, 1));
         return list_of(g, branch);
     }
-    if (strcmp(name, "inputs") == 0 || strcmp(name, "defaults") == 0)
-        return list_of(g, v);
-    if (strcmp(name, "field") == 0 && strcmp(op, "$getField") != 0)
-        return value_string(g->p, "x");
-    return v;
+    bool zip = strcmp(name, "inputs") == 0 || strcmp(name, "defaults") == 0;
+    return zip && gen_percent(g, 50) ? list_of(g, v) : v;
 }
 
 static value *named(edge *e, const operator_row *row, const char *operand) {
@@ -58,7 +55,7 @@ static value *named(edge *e, const operator_row *row, const char *operand) {
         value *v = strcmp(name, operand) == 0 ? edge_path(e) : other(g);
         if (strcmp(name, "field") == 0 && strcmp(name, operand) != 0)
             v = value_string(g->p, "x");
-        value_put(g->p, operands, name, constant ? constant_for(g, name) : shaped(g, row->name, name, v));
+        value_put(g->p, operands, name, constant ? constant_for(g, name) : shaped(g, name, v));
     }
     return operands;
 }

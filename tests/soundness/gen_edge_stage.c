@@ -30,23 +30,40 @@ typedef struct filler {
 } filler;
 
 static const filler fillers[] = {
-    {"$geoNear", "near", POINT},          {"$geoNear", "distanceField", NAME},
-    {"$sample", "size", NUMBER},          {"$unwind", "path", PATH_X},
-    {"$bucket", "groupBy", PATH_X},       {"$bucket", "boundaries", LIST},
-    {"$bucketAuto", "groupBy", PATH_X},   {"$bucketAuto", "buckets", NUMBER},
-    {"$setWindowFields", "sortBy", KEYS}, {"$setWindowFields", "output", OUTPUT},
-    {"$densify", "field", NAME},          {"$densify", "range", RANGE},
-    {"$fill", "sortBy", KEYS},            {"$fill", "output", METHOD},
-    {"$lookup", "from", HERE},            {"$lookup", "localField", NAME},
-    {"$lookup", "foreignField", NAME},    {"$lookup", "as", NAME},
-    {"$graphLookup", "from", HERE},       {"$graphLookup", "startWith", PATH_X},
-    {"$graphLookup", "connectFromField", NAME}, {"$graphLookup", "connectToField", NAME},
-    {"$graphLookup", "as", NAME},         {"$unionWith", "coll", HERE},
-    {"$replaceRoot", "newRoot", PATH_X},  {"$vectorSearch", "path", NAME},
-    {"$vectorSearch", "index", NAME},     {"$vectorSearch", "queryVector", VECTOR},
-    {"$vectorSearch", "limit", NUMBER},   {"$rankFusion", "input", PIPELINES},
-    {"$scoreFusion", "input", PIPELINES}, {"$collStats", "count", DOC},
-    {"$listSearchIndexes", "name", NAME}, {"$changeStream", "fullDocument", NAME},
+    {"$geoNear", "near", POINT},
+    {"$geoNear", "distanceField", NAME},
+    {"$sample", "size", NUMBER},
+    {"$unwind", "path", PATH_X},
+    {"$bucket", "groupBy", PATH_X},
+    {"$bucket", "boundaries", LIST},
+    {"$bucketAuto", "groupBy", PATH_X},
+    {"$bucketAuto", "buckets", NUMBER},
+    {"$setWindowFields", "sortBy", KEYS},
+    {"$setWindowFields", "output", OUTPUT},
+    {"$densify", "field", NAME},
+    {"$densify", "range", RANGE},
+    {"$fill", "sortBy", KEYS},
+    {"$fill", "output", METHOD},
+    {"$lookup", "from", HERE},
+    {"$lookup", "localField", NAME},
+    {"$lookup", "foreignField", NAME},
+    {"$lookup", "as", NAME},
+    {"$graphLookup", "from", HERE},
+    {"$graphLookup", "startWith", PATH_X},
+    {"$graphLookup", "connectFromField", NAME},
+    {"$graphLookup", "connectToField", NAME},
+    {"$graphLookup", "as", NAME},
+    {"$unionWith", "coll", HERE},
+    {"$replaceRoot", "newRoot", PATH_X},
+    {"$vectorSearch", "path", NAME},
+    {"$vectorSearch", "index", NAME},
+    {"$vectorSearch", "queryVector", VECTOR},
+    {"$vectorSearch", "limit", NUMBER},
+    {"$rankFusion", "input", PIPELINES},
+    {"$scoreFusion", "input", PIPELINES},
+    {"$collStats", "count", DOC},
+    {"$listSearchIndexes", "name", NAME},
+    {"$changeStream", "fullDocument", NAME},
 };
 
 static value *window_output(gen *g, const char *name) {
@@ -84,7 +101,10 @@ static value *fill_with(gen *g, const filler *f) {
     case PIPELINES: return pipelines(g, f->stage);
     case METHOD: return one(g, "y", one(g, "method", text(g, "locf")));
     case VECTOR: return list_of(g, value_double(g->p, 0.5));
-    default: range = list_of(g, value_int(g->p, 0)); value_push(g->p, range, value_int(g->p, 1)); return range;
+    default:
+        range = list_of(g, value_int(g->p, 0));
+        value_push(g->p, range, value_int(g->p, 1));
+        return range;
     }
 }
 
@@ -170,8 +190,7 @@ static value *search(edge *e) {
     if (strcmp(e->row->operand, "hidden") == 0) {
         value *wildcard = one(g, "path", one(g, "wildcard", text(g, "*")));
         value_put(g->p, wildcard, "query", text(g, "q"));
-        made = gen_percent(g, 50) ? one(g, "text", wildcard)
-                                  : one(g, "queryString", one(g, "query", text(g, "a:b")));
+        made = gen_percent(g, 50) ? one(g, "text", wildcard) : one(g, "queryString", one(g, "query", text(g, "a:b")));
     }
     if (strcmp(e->row->operand, "sort") == 0) {
         made = one(g, "exists", one(g, "path", text(g, "x")));
@@ -222,8 +241,8 @@ static value *view_stage(gen *g) {
 
 /* Drivers send no schema for a view, or an empty one. */
 static value *view(gen *g) {
-    bool made = gen_percent(g, 60), alien = !g->w->several || gen_percent(g, 40);
-    value *command = one(g, made ? "create" : "collMod", text(g, g->c->name)), *pipeline = value_array(g->p);
+    bool made = gen_percent(g, 60), alien = (!g->w->several && !g->w->qe) || gen_percent(g, 40);
+    value *command = one(g, made ? "create" : "collMod", text(g, "v")), *pipeline = value_array(g->p);
     value_put(g->p, command, "viewOn", text(g, alien ? "elsewhere" : g->c->name));
     for (unsigned n = 1 + gen_below(g, 2); n > 0; n--) {
         value *filter = alien || gen_percent(g, 50) ? NULL : gen_filter(g, 0);
@@ -280,18 +299,22 @@ static value *particular(edge *e) {
         value_put(g->p, stage, "$skip", value_int(g->p, 1));
         return stage;
     }
+    if (operand_known("$out $merge", name) && gen_percent(g, 50))
+        value_push(g->p, e->at.stages, one(g, "$group", one(g, "_id", text(g, "$x"))));
     if (strcmp(name, "$out") == 0)
         return one(g, name, text(g, gen_percent(g, 30) ? "c9" : g->w->collections[g->w->count - 1].name));
     if (strcmp(name, "$merge") == 0)
-        return one(g, name, one(g, "into", text(g, gen_percent(g, 30) ? "c9" : g->w->collections[g->w->count - 1].name)));
+        return one(g, name,
+                   one(g, "into", text(g, gen_percent(g, 30) ? "c9" : g->w->collections[g->w->count - 1].name)));
     if (operand_known("$documents", name))
         return one(g, name, list_of(g, one(g, "x", value_int(g->p, 1))));
     return NULL;
 }
 
 static value *update_pipeline(edge *e) {
-    static const char *const foreign[] = {"$match", "$limit", "$group", "$unwind", "$sort", "$facet", "$lookup",
-                                          "$sample", "$count", "$graphLookup", "$setWindowFields", "$redact", NULL};
+    static const char *const foreign[] = {"$match",           "$limit",  "$group",  "$unwind", "$sort",
+                                          "$facet",           "$lookup", "$sample", "$count",  "$graphLookup",
+                                          "$setWindowFields", "$redact", NULL};
     gen *g = e->g;
     const char *name = gen_pick(g, foreign);
     value *stage = gen_percent(g, 50) ? one(g, name, value_doc(g->p)) : one(g, "$set", one(g, "y", text(g, "$x")));

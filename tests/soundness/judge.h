@@ -71,6 +71,8 @@ int judge_enter(judge *j, family f, const char *name, const char *operand);
 void judge_leave(judge *j, int before);
 /* Something of this kind stands in the operand. */
 void judge_note(judge *j, site s);
+/* The refusal, if there was one since the verdict was fine, is due to the context. */
+void judge_blame(judge *j, verdict before);
 /* A construct that has no operand which reads fields. */
 void judge_note_once(judge *j, family f, const char *name, const char *operand);
 site judge_site(const spot *s);

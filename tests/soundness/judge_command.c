@@ -304,6 +304,7 @@ static void judge_field(judge *j, const value *o, const value *r) {
         judge_filter(j, o, r, tree(j), false);
         j->only_exists = false;
     } else if (is(o, "filter") || is(o, "query")) {
+        judge_note_once(j, F_COMMAND, j->command, o->name);
         judge_filter(j, o, r, tree(j), false);
     } else if (is(o, "projection") || is(o, "fields")) {
         judge_projection(j, o, r, tree(j), true);
@@ -312,7 +313,7 @@ static void judge_field(judge *j, const value *o, const value *r) {
         judge_sort(j, o, tree(j));
         judge_leave(j, before);
         judge_same(j, o, r);
-    } else if (is(o, "min") || is(o, "max")) {
+    } else if (strcmp(j->command, "find") == 0 && (is(o, "min") || is(o, "max"))) {
         judge_bounds(j, o);
         judge_same(j, o, r);
     } else if (is(o, "documents")) {
@@ -363,7 +364,7 @@ static const value *collection_value(const value *command) {
 /* The pipeline starts from what the request says of the collection that the view is on; the view itself is plain. */
 static void judge_view(judge *j, const value *o, const value *r) {
     const value *on = value_get(o, "viewOn");
-    j->c = j->w->several ? world_find(j->w, value_chars(on)) : NULL;
+    j->c = j->w->several || j->w->qe ? world_find(j->w, value_chars(on)) : NULL;
     j->command = o->first->name;
     judge_note_once(j, F_STAGE, "(view)", "");
     if (value_get(o, "validator"))

@@ -474,8 +474,12 @@ static bool is_opaque(judge *j, const operator_row *row, const value *operand) {
 }
 
 static const outcome *opaque(judge *j, const value *o, const value *r) {
-    if (strcmp(o->first->name, "$meta") == 0)
-        judge_moot(j); /* some kinds are unknown */
+    static const char kinds[] = "textScore searchScore searchHighlights recordId score scoreDetails indexKey";
+    bool meta = strcmp(o->first->name, "$meta") == 0;
+    if (meta && (o->first->type != T_STRING || !operand_known(kinds, value_chars(o->first))))
+        judge_moot(j);
+    if (meta && strcmp(value_chars(o->first), "indexKey") == 0)
+        return one_outcome(j, (outcome){.kind = FIELD, .node = &unknown_node});
     if (!judge_is_constant(o->first))
         judge_moot(j);
     judge_same(j, o, r);

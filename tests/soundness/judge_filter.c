@@ -113,6 +113,17 @@ static void judge_array_spot(judge *j, const value *op, const value *r, const sp
         judge_refuse(j, "%s on an array that holds something encrypted", op->name);
 }
 
+static void judge_not(judge *j, const value *op, const value *r, const spot *s, const char *path) {
+    verdict before = j->verdict;
+    int context = judge_enter(j, F_TREE, "$not", "");
+    if (op->type != T_DOC)
+        judge_refuse(j, "$not without operators on '%s'", path);
+    else
+        judge_operators(j, op, r, s, path);
+    judge_blame(j, before);
+    judge_leave(j, context);
+}
+
 /* A literal that could match nothing, and would travel in clear. Of the other operators the documents do not speak. */
 static void judge_dropped(judge *j, const value *op, const value *r, const char *path, group kind) {
     if (kind == EQUALITY || kind == LIST || kind == ORDER)
@@ -133,10 +144,7 @@ static void judge_operator(judge *j, const value *op, const value *r, const spot
         return;
     }
     if (kind == NOT && (op->type == T_DOC || at->kind == N_ENCRYPTED || s->below)) {
-        if (op->type != T_DOC)
-            judge_refuse(j, "$not without operators on '%s'", path);
-        else
-            judge_operators(j, op, r, s, path);
+        judge_not(j, op, r, s, path);
         return;
     }
     if (s->below)

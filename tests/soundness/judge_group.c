@@ -231,6 +231,8 @@ const node *judge_window_fields(judge *j, const value *o, const value *r, const 
             for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);) {
                 const node *made = window_function(j, fields.o, fields.r, at);
                 int before = judge_enter(j, F_STAGE, "$setWindowFields", "path");
+                spot s = node_find(j->p, at, fields.o->name);
+                judge_note(j, judge_site(&s));
                 out = judge_write(j, out, fields.o->name, made);
                 judge_leave(j, before);
             }

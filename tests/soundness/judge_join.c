@@ -45,7 +45,7 @@ static const node *joined_spot(judge *j, const node *at, const value *path, cons
     return s.node;
 }
 
-static void check_join(judge *j, const node *a, const node *b) {
+static void check_pair(judge *j, const node *a, const node *b) {
     if ((a->kind == N_ENCRYPTED && a->meta->qe) || (b->kind == N_ENCRYPTED && b->meta->qe))
         judge_refuse(j, "join by a field of Queryable Encryption");
     if ((a->kind != N_ENCRYPTED && b->kind != N_ENCRYPTED) || a->kind == N_ABSENT || b->kind == N_ABSENT)
@@ -58,6 +58,21 @@ static void check_join(judge *j, const node *a, const node *b) {
         judge_refuse(j, "join of fields with different metadata");
     if (j->collated && (metadata_allows(a->meta, T_STRING) || metadata_allows(a->meta, T_SYMBOL)))
         judge_refuse(j, "join of encrypted strings under a collation");
+}
+
+/* The field that is to blame is the one that is not plain. */
+typedef struct join {
+    const char *stage, *operands[2];
+} join;
+
+static void check_join(judge *j, join of, const node *a, const node *b) {
+    int before = judge_enter(j, F_STAGE, of.stage, of.operands[node_usable(a)]);
+    verdict fine = j->verdict;
+    check_pair(j, a, b);
+    judge_blame(j, fine);
+    if (fine == V_FINE && j->verdict == V_REFUSE)
+        j->blamed.site = (unsigned char)judge_node_site(node_usable(a) ? b : a);
+    judge_leave(j, before);
 }
 
 /* Variables bind plain values only. */
@@ -110,7 +125,8 @@ const node *judge_lookup(judge *j, const value *o, const value *r, const node *a
             judge_same(j, it.o, it.r);
         }
     if (local && there)
-        check_join(j, joined_spot(j, at, local, "$lookup", "localField"),
+        check_join(j, (join){"$lookup", {"localField", "foreignField"}},
+                   joined_spot(j, at, local, "$lookup", "localField"),
                    joined_spot(j, other, there, "$lookup", "foreignField"));
     return put_array(j, at, "$lookup", as, node_array(j->p, matched, true));
 }
@@ -142,7 +158,7 @@ static const node *graph_parts(judge *j, const value *o, const value *r, const n
                 judge_note(j, judge_node_site(start));
             if (start->kind != N_ENCRYPTED && node_holds(j->p, start))
                 judge_refuse(j, "$graphLookup starts with something that is not one value");
-            check_join(j, start, target);
+            check_join(j, (join){"$graphLookup", {"startWith", "connectToField"}}, start, target);
             judge_leave(j, before);
         } else if (strcmp(it.o->name, "restrictSearchWithMatch") == 0) {
             judge_note_once(j, F_STAGE, "$graphLookup", "restrictSearchWithMatch");
@@ -163,7 +179,8 @@ const node *judge_graph_lookup(judge *j, const value *o, const value *r, const n
     if (world_find(j->w, value_chars(name)) != j->c)
         judge_moot(j); /* accepted as $lookup is, if nothing encrypted is connected */
     const node *target = joined_spot(j, other, value_get(o, "connectToField"), "$graphLookup", "connectToField");
-    check_join(j, joined_spot(j, other, value_get(o, "connectFromField"), "$graphLookup", "connectFromField"), target);
+    check_join(j, (join){"$graphLookup", {"connectFromField", "connectToField"}},
+               joined_spot(j, other, value_get(o, "connectFromField"), "$graphLookup", "connectFromField"), target);
     graph_parts(j, o, r, at, other, target);
     if (value_get(o, "depthField"))
         judge_note_once(j, F_STAGE, "$graphLookup", "depthField");

@@ -60,6 +60,8 @@ bool judge_options(judge *j, const value *o, const char *stage) {
     if (o->type != T_DOC)
         malformed(j, "", stage, "without options");
     for (const value *m = o->type == T_DOC ? o->first : NULL; m; m = m->next) {
+        if (!j->encrypts && (!operand_known(row->options, m->name) || is_repeated(o, m)))
+            judge_moot(j);
         if (!operand_known(row->options, m->name))
             malformed(j, "(unknown)", stage, "has an unknown option");
         if (is_repeated(o, m))
@@ -209,8 +211,11 @@ static void check_descent(judge *j, const value *expression, const node *at) {
 static const node *redact(judge *j, const value *o, const value *r, const node *at) {
     if (mentions(o, "$$DESCEND") && at->kind == N_OBJECT)
         check_descent(j, o, at);
+    verdict fine = j->verdict;
     int before = judge_enter(j, F_STAGE, "$redact", "");
+    judge_note(j, SITE_PLAIN);
     judge_condition(j, o, r, at);
+    judge_blame(j, fine);
     judge_leave(j, before);
     return at;
 }

@@ -474,6 +474,9 @@ bool judge_qe_operator(judge *j, const value *o, const value *r, const node *at,
         is_order(o->name) || strcmp(o->name, "$eq") == 0 || strcmp(o->name, "$ne") == 0 || strcmp(o->name, "$in") == 0;
     if (!meta || !meta->qe || !compares)
         return false;
+    int before = judge_enter(j, F_EXPRESSION, o->name, "");
+    judge_note(j, judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = meta}));
+    judge_leave(j, before);
     if (!in_filter)
         judge_refuse(j, "'%s' is compared outside a filter", path);
     ranged to = {.meta = meta, .path = path};

@@ -79,10 +79,10 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$set", judge_set},   {"$setOnInsert", judge_set},   {"$unset", judge_unset},    {"$rename", judge_rename},
-        {"$inc", judge_other}, {"$mul", judge_other},         {"$min", judge_other},      {"$max", judge_other},
-        {"$bit", judge_other}, {"$currentDate", judge_other}, {"$push", judge_other},     {"$pull", judge_other},
-        {"$pop", judge_other}, {"$pullAll", judge_other},     {"$addToSet", judge_other},
+        {"$set", judge_set},       {"$setOnInsert", judge_set},   {"$unset", judge_unset},   {"$rename", judge_rename},
+        {"$inc", judge_other},     {"$mul", judge_other},         {"$min", judge_other},     {"$max", judge_other},
+        {"$bit", judge_other},     {"$currentDate", judge_other}, {"$push", judge_other},    {"$pull", judge_other},
+        {"$pushAll", judge_other}, {"$pop", judge_other},         {"$pullAll", judge_other}, {"$addToSet", judge_other},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -99,8 +99,7 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
     for (pairs ops = judge_pairs(j, o, r); judge_next(j, &ops);) {
         rule *judge_path = rule_of(ops.o->name);
         if (!judge_path || ops.o->type != T_DOC) {
-            bool named = strcmp(ops.o->name, "$pushAll") == 0;
-            judge_note_once(j, F_UPDATE, named ? "$pushAll" : "$unheardOf", "");
+            judge_note_once(j, F_UPDATE, "$unheardOf", "");
             if (j->encrypts)
                 judge_refuse(j, "update operator %s", ops.o->name);
             judge_same(j, ops.o, ops.r);

@@ -51,6 +51,11 @@ void judge_note(judge *j, site s) {
         j->reached[j->reached_count++] = (cell){(short)j->context, (unsigned char)s};
 }
 
+void judge_blame(judge *j, verdict before) {
+    if (before == V_FINE && j->verdict == V_REFUSE)
+        j->blamed.row = (short)j->context;
+}
+
 void judge_note_once(judge *j, family f, const char *name, const char *operand) {
     int before = judge_enter(j, f, name, operand);
     judge_note(j, SITE_PLAIN);

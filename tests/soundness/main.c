@@ -14,7 +14,7 @@
 #include "report.h"
 #include "shrink.h"
 
-enum { COMMANDS_PER_SCHEMA = 25, MAX_REPORTS = 10, MAX_STAGES = 32 };
+enum { COMMANDS_PER_SCHEMA = 25, MAX_STAGES = 32 };
 
 typedef struct tally {
     uint64_t made, accepted, marked, evaluated, not_analysed, too_strict;
@@ -34,7 +34,8 @@ typedef struct run {
     cells cells;
     unsigned cursors[SITES]; /* the row that is next */
     bool show_table;
-    double floor; /* per cent of the cells; 0: none */
+    unsigned reports; /* of failures, at most */
+    double floor;     /* per cent of the cells; 0: none */
     tally edges;
     pool tables;
     int family; /* 0 CSFLE, 1 Queryable Encryption, -1: both */
@@ -58,7 +59,7 @@ static double now(void) {
 }
 
 static void report_failure(run *r, const world *w, const value *command, uint64_t seed) {
-    if (r->failures++ >= MAX_REPORTS)
+    if (r->failures++ >= r->reports)
         return;
     shrunk s = shrink(&r->bench, w, command, seed);
     report_case(stdout, &s.world, s.command, s.trial.failure);
@@ -110,7 +111,7 @@ static void count_sabotage(run *r, const world *w, const value *command, const t
     r->sabotage.judge += t->judge_says != NULL;
     r->sabotage.evaluated += t->evaluated;
     r->sabotage.evaluator += t->evaluator_says != NULL;
-    if (!t->judge_says && !may_stay_plain(command) && r->failures++ < MAX_REPORTS)
+    if (!t->judge_says && !may_stay_plain(command) && r->failures++ < r->reports)
         report_case(stdout, w, command, "sabotage was not noticed");
 }
 
@@ -154,7 +155,7 @@ static void one_edge(run *r, const world *w) {
     count_cells(r, &t);
     if (t.failure)
         report_failure(r, w, command, seed);
-    else if (t.too_strict && r->failures++ < MAX_REPORTS)
+    else if (t.too_strict && r->failures++ < r->reports)
         report_case(stdout, w, command, pool_text(&r->bench.pool, "too strict: %s", t.too_strict));
 }
 
@@ -248,7 +249,8 @@ static bool sabotage_noticed(const run *r) {
 
 static int usage(void) {
     fputs("usage: oc_soundness [--no-evaluator | --no-judge] [--sabotage] [--strict] [--mutated=PERCENT] "
-          "[--aimed=PERCENT] [--table] [--floor[=PERCENT]] [--only=COMMAND] [--csfle | --qe] [SECONDS] [SEED]\n",
+          "[--aimed=PERCENT] [--reports=MOST] [--table] [--floor[=PERCENT]] [--only=COMMAND] [--csfle | --qe] "
+          "[SECONDS] [SEED]\n",
           stderr);
     return 2;
 }
@@ -264,6 +266,8 @@ static bool option(run *r, const char *text) {
         r->show_strict = true;
     else if (strcmp(text, "--csfle") == 0 || strcmp(text, "--qe") == 0)
         r->family = text[2] == 'q';
+    else if (strncmp(text, "--reports=", 10) == 0)
+        r->reports = (unsigned)atoi(text + 10);
     else if (strcmp(text, "--table") == 0)
         r->show_table = true;
     else if (strcmp(text, "--floor") == 0)
@@ -286,7 +290,7 @@ static bool option(run *r, const char *text) {
 }
 
 int main(int argc, char **argv) {
-    static run r = {.only = -1, .family = -1, .mutated = 10, .aimed = 50};
+    static run r = {.only = -1, .family = -1, .mutated = 10, .aimed = 50, .reports = 10};
     const char *numbers[2] = {"0", "1"};
     int given = 0;
     bench_open(&r.bench);
