@@ -60,7 +60,7 @@ static const cell_row fixed_rows[] = {
     {F_STAGE, "$out", "", "b------------"}, {F_STAGE, "$merge", "", "b------------"}, {F_STAGE, "$listSampledQueries", "", NEVER},
     {F_STAGE, "$querySettings", "", NEVER}, {F_STAGE, "$shardedDataDistribution", "", NEVER}, {F_STAGE, "$queryStats", "", NEVER},
     {F_STAGE, "$unheardOf", "", NEVER}, {F_STAGE, "(two names)", "", NEVER}, {F_STAGE, "(malformed)", "", NEVER},
-    {F_STAGE, "(QE in a facet)", "", "----rr-------"}, {F_STAGE, "(QE in a union)", "", "----rr-------"},
+    {F_STAGE, "(QE in a facet)", "", "----rr-------"}, {F_STAGE, "(QE in a view)", "", "----rr-------"}, {F_STAGE, "(QE in a union)", "", "----rr-------"},
     {F_STAGE, "(view)", "", "b------------"}, {F_STAGE, "(update)", "", "b------------"},
 
     {F_UPDATE, "$set", "", "abbbbbbbr----"}, {F_UPDATE, "$setOnInsert", "", "abbbbbbbr----"}, {F_UPDATE, "$unset", "", "aaaaaaaar----"},

@@ -239,17 +239,22 @@ static value *view_stage(gen *g) {
     }
 }
 
+static value *view_over(gen *g, const value *pipeline, const char *on) {
+    value *command = one(g, gen_percent(g, 60) ? "create" : "collMod", text(g, "v"));
+    value_put(g->p, command, "viewOn", text(g, on));
+    value_put(g->p, command, "pipeline", pipeline);
+    return command;
+}
+
 /* Drivers send no schema for a view, or an empty one. */
 static value *view(gen *g) {
-    bool made = gen_percent(g, 60), alien = (!g->w->several && !g->w->qe) || gen_percent(g, 40);
-    value *command = one(g, made ? "create" : "collMod", text(g, "v")), *pipeline = value_array(g->p);
-    value_put(g->p, command, "viewOn", text(g, alien ? "elsewhere" : g->c->name));
+    bool alien = (!g->w->several && !g->w->qe) || gen_percent(g, 40);
+    value *pipeline = value_array(g->p);
     for (unsigned n = 1 + gen_below(g, 2); n > 0; n--) {
         value *filter = alien || gen_percent(g, 50) ? NULL : gen_filter(g, 0);
         value_push(g->p, pipeline, filter ? one(g, "$match", filter) : view_stage(g));
     }
-    value_put(g->p, command, "pipeline", pipeline);
-    return command;
+    return view_over(g, pipeline, alien ? "elsewhere" : g->c->name);
 }
 
 /* ---- by kind of operand ---- */
@@ -290,6 +295,8 @@ static value *particular(edge *e) {
     const char *name = e->row->name;
     if (strcmp(name, "(malformed)") == 0)
         return malformed(g);
+    if (strcmp(name, "(QE in a view)") == 0)
+        return view_over(g, list_of(g, one(g, "$match", one(g, e->at.path, edge_value(e)))), g->c->name);
     if (strncmp(name, "(QE", 3) == 0)
         return fixed(e);
     if (strcmp(name, "(view)") == 0)

@@ -339,6 +339,8 @@ static void judge_field(judge *j, const value *o, const value *r) {
         if (j->encrypts)
             judge_refuse(j, "exchange");
         judge_same(j, o, r);
+    } else if (is(o, "expireAfterSeconds") && encrypts_id(j)) {
+        judge_moot(j); /* of a clustered collection it speaks of _id */
     } else if (is_structure(o)) {
         judge_same(j, o, r);
     } else {
@@ -367,6 +369,7 @@ static void judge_view(judge *j, const value *o, const value *r) {
     j->c = j->w->several || j->w->qe ? world_find(j->w, value_chars(on)) : NULL;
     j->command = o->first->name;
     judge_note_once(j, F_STAGE, "(view)", "");
+    j->fixed_in = "(QE in a view)"; /* the documents are silent: what is stored so the server would not rewrite */
     if (value_get(o, "validator"))
         judge_moot(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)

@@ -181,7 +181,16 @@ static void equality(judge *j, const outcome *a, const outcome *b) {
     compare_with(j, b, meta);
 }
 
+/* Anything else than two operands in a list is the server's error. */
+static bool is_pair(judge *j, const value *o) {
+    if (o->type != T_ARRAY || value_count(o) != 2)
+        judge_moot(j);
+    return o->type == T_ARRAY;
+}
+
 static const outcome *judge_equality(judge *j, const value *o, const value *r, const node *at) {
+    if (!is_pair(j, o))
+        return computed(j);
     pairs it = judge_pairs(j, o, r);
     const outcome *sides[2] = {NULL, NULL};
     for (unsigned i = 0; i < 2 && judge_next(j, &it); i++)
@@ -222,6 +231,8 @@ static void in_list(judge *j, const outcome *needle, const value *o, const value
 
 /* $gt and its like, $cmp. */
 static const outcome *judge_order(judge *j, const value *o, const value *r, const node *at) {
+    if (!is_pair(j, o))
+        return computed(j);
     pairs it = judge_pairs(j, o, r);
     const outcome *sides[2] = {NULL, NULL};
     for (unsigned i = 0; i < 2 && judge_next(j, &it); i++)

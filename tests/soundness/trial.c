@@ -167,7 +167,7 @@ static void accepted(bench *b, const world *w, const value *command, const openc
 static void refused(bench *b, const world *w, const value *command, const opencrypt_reply *reply, trial *t) {
     const char *rule = reply->refusal.rule;
     t->message = pool_text(&b->pool, "%s: %s", rule, reply->refusal.message);
-    t->ending = reply->refusal.code == 115 ? E_NOT_ANALYSED : reply->refusal.path[0] == '/' ? E_SCHEMA : E_REFUSED;
+    t->ending = reply->refusal.path[0] == '/' ? E_SCHEMA : E_REFUSED;
     judge j = {.p = &b->pool, .w = w, .cells = b->cells};
     if (t->ending != E_REFUSED)
         return;

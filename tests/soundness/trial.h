@@ -9,8 +9,7 @@
 typedef enum ending {
     E_REFUSED,
     E_ACCEPTED,
-    E_NOT_ANALYSED, /* code 115 */
-    E_SCHEMA        /* the generator's schema was refused */
+    E_SCHEMA /* the generator's schema was refused */
 } ending;
 
 typedef struct trial {
