@@ -112,6 +112,47 @@ OC_APART bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, co
                    oc_name(path).text, stage);
 }
 
+/* "path.name" */
+static bool join_path(oc_analysis *a, oc_str path, oc_str name, oc_str *out) {
+    size_t dot = path.n > 0, len = path.n + dot + name.n;
+    char *text = oc_arena_alloc(a->arena, len + 1);
+    if (!text)
+        return oc_no_memory(a);
+    memcpy(text, path.s, path.n);
+    text[path.n] = '.';
+    memcpy(text + path.n + dot, name.s, name.n);
+    *out = (oc_str){text, len};
+    return true;
+}
+
+static bool check_dropped_member(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e, const char *op) {
+    const char *stage;
+    const oc_node *before = oc_dropped_find(tree, path, &a->lookup, &stage);
+    if (!before)
+        return false;
+    if (stage && before->kind != OC_PLAIN && (before->kind != OC_ABOVE || e->type == OC_DOCUMENT))
+        return oc_fail_dropped(a, path, stage, op);
+    return oc_check_dropped_below(a, tree, path, e, op);
+}
+
+OC_APART bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e,
+                                     const char *op) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        bool same = e->type == OC_ARRAY || oc_str_starts(member.name, "$"); /* an operator's operand */
+        oc_str below = path;
+        if (member.type != OC_DOCUMENT && member.type != OC_ARRAY && same)
+            continue;
+        if (!same && !join_path(a, path, member.name, &below))
+            return false;
+        if (!oc_derive_work(&a->lookup) || !(same ? oc_check_dropped_below(a, tree, below, &member, op)
+                                                  : check_dropped_member(a, tree, below, &member, op)))
+            return false;
+    }
+    return true;
+}
+
 static const char *describe(const oc_node *node) {
     switch (node->kind) {
     case OC_ABOVE: return ", which is an object with encrypted fields";

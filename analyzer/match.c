@@ -446,9 +446,17 @@ static OC_APART bool check_dropped(const predicate *p, const oc_elem *e) {
     const oc_node *before = oc_dropped_find(p->f->root, p->path.name, &p->f->a->lookup, &stage);
     if (before && before->unseen && holds_constant(e))
         return oc_fail_view_constant(p->f->a, p->path.name, op.text);
-    if (!before || !stage || before->kind == OC_PLAIN || !op.text[0])
+    if (!before || !op.text[0])
         return before != NULL;
+    if (!stage || before->kind == OC_PLAIN)
+        return oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, op.text);
     return (before->kind == OC_ABOVE && !compares_object(e)) || oc_fail_dropped(p->f->a, p->path.name, stage, op.text);
+}
+
+/* An object that is compared with what is left of another. */
+static bool check_object(const predicate *p, const oc_elem *e) {
+    return (e->type != OC_DOCUMENT && e->type != OC_ARRAY) ||
+           oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, "$eq");
 }
 
 /* Whether stages have made the tree, so that some path may lead to nothing. */
@@ -470,7 +478,7 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
         return oc_fail_safe_content(f->a, &p.path, "upsert");
     if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
         return false;
-    if (p.at.position == OC_AT_PLAIN && is_derived(f->root) && !check_dropped(&p, e))
+    if (is_derived(f->root) && !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);

@@ -28,9 +28,9 @@ bool oc_is_harmless(const oc_elem *e) {
 }
 
 bool oc_is_manner(oc_str name, const oc_elem *e) {
-    static const char *const names[] = {"algorithm", "amount", "base",    "binSize", "byteOrder",   "field", "format",
-                                        "iso8601",   "limit",  "n",       "options", "p",           "startOfWeek",
-                                        "subtype",   "to",     "timezone", "unit"};
+    static const char *const names[] = {"algorithm",   "amount",  "base",  "binSize",  "byteOrder", "field",
+                                        "format",      "iso8601", "limit", "n",        "options",   "p",
+                                        "startOfWeek", "subtype", "to",    "timezone", "unit"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (oc_str_is(name, names[i]))
             return oc_is_constant(e);
@@ -38,8 +38,8 @@ bool oc_is_manner(oc_str name, const oc_elem *e) {
 }
 
 bool oc_is_count(const char *op, size_t place, const oc_elem *e) {
-    static const char *const names[] = {"$arrayElemAt", "$round", "$slice", "$substr", "$substrBytes", "$substrCP",
-                                        "$trunc"};
+    static const char *const names[] = {"$arrayElemAt", "$round",    "$slice", "$substr",
+                                        "$substrBytes", "$substrCP", "$trunc"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(op, names[i]) == 0)
             return place > 0 && oc_is_number(e->type);
