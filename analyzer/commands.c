@@ -19,9 +19,10 @@ static const oc_field aggregate_fields[] = {
     KNOWN("collectionUUID"),
     KNOWN("fromMongos"),
     KNOWN("needsMerge"),
-    KNOWN("exchange"),
+    {"exchange", OC_SLOT_REFUSED}, /* orders documents by values that it lists */
     KNOWN("querySettings"),
     KNOWN("isMapReduceCommand"),
+    KNOWN("allowPartialResults"),
     KNOWN("includeQueryStatsMetrics"),
     KNOWN("requestReshardingResumeToken"),
     END,

@@ -34,7 +34,7 @@ static bool compare_with(const oc_scope *s, const oc_result *r, const oc_result 
                        "Comparison of two encrypted fields with different metadata: '%s' and '%s'",
                        oc_name(encrypted->path).text, oc_name(r->path).text);
     case OC_PLAIN:
-        if (node == &oc_absent_node)
+        if (node->absent)
             return true;
         for (const oc_literal *l = node->literal; l; l = l->next)
             if (!mark_literal(s, l, encrypted, op))
@@ -64,7 +64,7 @@ OC_APART bool oc_compare_results(const oc_scope *s, const oc_results *results, c
         return true; /* there is nothing to compare it with */
     for (size_t i = 0; i < results->count; i++) {
         const oc_result *r = &results->items[i];
-        if (!encrypted && r->node->kind != OC_PLAIN)
+        if (oc_is_dropped(r->node) || (!encrypted && r->node->kind != OC_PLAIN))
             return oc_fail_operand(s, r, op);
         if (encrypted && r != encrypted && !compare_with(s, r, encrypted, op))
             return false;
@@ -156,7 +156,7 @@ static OC_APART bool fail_list(const oc_scope *s, const oc_result *encrypted) {
 static bool all_constant(const oc_results *results, size_t from) {
     for (size_t i = from; i < results->count; i++) {
         const oc_node *node = results->items[i].node;
-        if (node->kind != OC_PLAIN || (!node->literal && node != &oc_absent_node))
+        if (node->kind != OC_PLAIN || (!node->literal && !node->absent))
             return false;
     }
     return true;

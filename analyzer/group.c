@@ -158,8 +158,8 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
         return false;
     for (size_t i = 0; i < results.count; i++) {
         const oc_result *r = &results.items[i];
-        if (r->node->kind == OC_UNKNOWN)
-            return oc_fail_unknown_node(s, r->node, r->path);
+        if (r->node->kind == OC_UNKNOWN || oc_is_dropped(r->node))
+            return oc_fail_operand(s, r, op);
         if (r->node->kind != OC_PLAIN)
             return oc_fail(s->a->error, OC_ACCUMULATOR, &(oc_path){NULL, r->path}, op,
                            "collect the values with $push, and compute in the application",
@@ -207,7 +207,7 @@ static const oc_node *accumulate_named(const oc_scope *s, oc_frame *frame, const
         if (!named_operand(s, inner, &e, row, mark, &passed))
             return NULL;
     }
-    return passed == &oc_absent_node ? &oc_plain_node : passed;
+    return passed == &oc_absent_node ? &oc_plain_node : passed; /* no operand was one to pass */
 }
 
 static const oc_node *array_of(const oc_scope *s, const oc_node *element) {
@@ -320,22 +320,23 @@ static bool outputs(oc_pipeline *p, oc_frame *frame, const oc_elem *e, grouped *
     return true;
 }
 
+/* The key is judged first, wherever it stands: established suites expect its error before those of accumulators. */
 bool oc_stage_group(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     grouped g = {0};
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
-    oc_elem member;
+    oc_elem member, key;
     if (e->type != OC_DOCUMENT)
         return oc_fail_stage(p, NULL, NULL, "wants an object");
     if (!inner)
         return oc_no_memory(p->scope.a);
-    if (!start(p, &g, e))
+    if (!oc_bson_find(e->value, "_id", &key))
+        return oc_fail_stage(p, NULL, "group all documents with _id: null", "needs an _id");
+    if (!start(p, &g, e) || !add(p, &g, key.name, group_key(&p->scope, inner, &key)))
         return false;
-    while (oc_next(&it, &member)) {
-        bool key = oc_str_is(member.name, "_id");
-        if (!add(p, &g, member.name, key ? group_key(&p->scope, inner, &member) : output(p, inner, &member)))
+    while (oc_next(&it, &member))
+        if (member.start != key.start && !add(p, &g, member.name, output(p, inner, &member)))
             return false;
-    }
     return finish(p, &g) && oc_normalise_group_later(p->scope.a, inner, oc_stage_is_qe(p));
 }
 
@@ -343,8 +344,18 @@ static bool add_count(oc_pipeline *p, grouped *g) {
     return add(p, g, (oc_str){"count", 5}, &oc_plain_node);
 }
 
+/* A path or an operator. A constant would make one group of all documents, so no server takes it. */
+static bool is_computed(const oc_elem *e) {
+    oc_elem first;
+    if (e->type == OC_DOCUMENT)
+        return oc_bson_first(e->value, &first) && oc_str_starts(first.name, "$");
+    return field_path(e).s != NULL;
+}
+
 bool oc_stage_sort_by_count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     grouped g = {0};
+    if (!is_computed(e))
+        return oc_fail_stage(p, NULL, NULL, "wants a path that starts with '$', or an expression");
     return start(p, &g, NULL) && add(p, &g, (oc_str){"_id", 3}, group_key(&p->scope, frame, e)) && add_count(p, &g) &&
            finish(p, &g);
 }
@@ -367,12 +378,14 @@ static bool bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_e
 bool oc_stage_bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
     return oc_stage_options(p, e, "groupBy =boundaries =default output", parts) &&
+           (parts[1].start || oc_fail_stage(p, NULL, NULL, "needs boundaries")) &&
            bucket(p, frame, e, &parts[0], &parts[3]);
 }
 
 bool oc_stage_bucket_auto(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
     return oc_stage_options(p, e, "groupBy =buckets output =granularity", parts) &&
+           (parts[1].start || oc_fail_stage(p, NULL, NULL, "needs buckets")) &&
            bucket(p, frame, e, &parts[0], &parts[2]);
 }
 

@@ -128,11 +128,9 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     oc_elem e;
     if (!inner)
         return oc_no_memory(p->scope.a);
-    while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) ||
-            !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
+    while (oc_next(&it, &e))
+        if (!oc_bind_value(&p->scope, inner, &e, p->scope.place, variables))
             return false;
-    }
     return true;
 }
 
@@ -164,7 +162,8 @@ bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!bind_variables(p, inner, &parts[LET], &variables))
         return false;
     out = tree;
-    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], tree, tree, ns, variables, &out))
+    const oc_source source = {.tree = tree, .ns = ns, .sourceless = !parts[FROM].start, .variables = variables};
+    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], &source, &out))
         return false;
     return set_joined(p, &parts[AS], out, true);
 }
@@ -210,7 +209,8 @@ bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!connect(p, inner, parts))
         return false;
     oc_scope collection = p->scope;
-    collection.tree = collection.original = p->collection;
+    collection.tree = p->collection;
+    collection.original = p->apart ? NULL : p->collection;
     if (parts[RESTRICT].start && !oc_filter_in(&collection, inner, &parts[RESTRICT]))
         return false;
     if (parts[DEPTH_FIELD].start) {
@@ -239,7 +239,9 @@ bool oc_stage_union_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!foreign(p, &parts[0], &parts[1], &ns, &tree))
         return false;
     out = tree;
-    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], tree, NULL, ns, p->scope.variables, &out))
+    const oc_source source = {
+        .tree = tree, .ns = ns, .sourceless = !parts[0].start, .apart = true, .variables = p->scope.variables};
+    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], &source, &out))
         return false;
     p->scope.tree = oc_derive_either(p->scope.tree, out, p->scope.place, &p->scope.a->lookup);
     return p->scope.tree != NULL;
@@ -251,13 +253,13 @@ bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
-    if (e->type != OC_DOCUMENT)
+    if (e->type != OC_DOCUMENT || oc_count_members(e) == 0)
         return oc_fail_stage(p, NULL, NULL, "wants an object of pipelines");
     if (!inner || !facets.scope.tree)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         const oc_node *out;
-        if (!oc_sub_pipeline_of(p, inner, &member, &out) ||
+        if (!oc_stage_name(p, member.name) || !oc_sub_pipeline_of(p, inner, &member, &out) ||
             !oc_stage_set(&facets, member.name, oc_derive_array(out, false, &p->scope.a->lookup)))
             return false;
     }
@@ -316,7 +318,7 @@ static bool combine(const oc_pipeline *p, oc_frame *frame, const oc_elem *e, con
         return false;
     oc_iter it = oc_elem_iter(pipelines);
     while (oc_next(&it, &member))
-        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, p->scope.place))
+        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, &oc_plain_node, p->scope.place))
             return false;
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, &combination);
     if (!inner)
@@ -407,10 +409,11 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     if (!same_database(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
         !bind_variables(p, inner, &parts[MERGE_LET], &variables) ||
-        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
+        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}, &oc_plain_node))
         return false;
+    const oc_source target = {.tree = &oc_plain_node, .ns = ns, .apart = true, .variables = variables};
     return !parts[WHEN_MATCHED].start || parts[WHEN_MATCHED].type != OC_ARRAY ||
-           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &oc_plain_node, NULL, ns, variables, &out);
+           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &target, &out);
 }
 
 /* ---- where nothing is encrypted: names only ---- */
@@ -421,23 +424,38 @@ static bool refer_foreign(oc_pipeline *p, const oc_elem *from, const oc_elem *pi
     return foreign(p, from, pipeline, &ns, &tree) && (!pipeline->start || oc_refer_sub_pipeline(p, pipeline, ns));
 }
 
+/* The options that name what is read. Of one given twice, somebody else might read the other. */
+static bool refer_options(const oc_pipeline *p, const oc_elem *e, const char *collection, oc_elem *from,
+                          oc_elem *pipeline) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        oc_elem *option = oc_str_is(member.name, collection)   ? from
+                          : oc_str_is(member.name, "pipeline") ? pipeline
+                                                               : NULL;
+        if (option && option->start)
+            return oc_fail_duplicate(p->scope.a, p->scope.place, member.name);
+        if (option)
+            *option = member;
+    }
+    return e->type == OC_DOCUMENT || fail_collection(p);
+}
+
 bool oc_refer_lookup(oc_pipeline *p, const oc_elem *e) {
+    oc_elem from = {0}, pipeline = {0};
+    return refer_options(p, e, "from", &from, &pipeline) && refer_foreign(p, &from, &pipeline);
+}
+
+bool oc_refer_union_with(oc_pipeline *p, const oc_elem *e) {
     oc_elem from = {0}, pipeline = {0};
     if (e->type == OC_STRING)
         return refer_foreign(p, e, &pipeline);
-    if (e->type != OC_DOCUMENT)
-        return fail_collection(p);
-    if (!oc_bson_find(e->value, "from", &from))
-        oc_bson_find(e->value, "coll", &from);
-    oc_bson_find(e->value, "pipeline", &pipeline);
-    return refer_foreign(p, &from, &pipeline);
+    return refer_options(p, e, "coll", &from, &pipeline) && refer_foreign(p, &from, &pipeline);
 }
 
 bool oc_refer_graph_lookup(oc_pipeline *p, const oc_elem *e) {
-    oc_elem from = {0}, none = {0};
-    if (e->type != OC_DOCUMENT || !oc_bson_find(e->value, "from", &from))
-        return fail_collection(p);
-    return refer_foreign(p, &from, &none);
+    oc_elem from = {0}, none = {0}, ignored = {0};
+    return refer_options(p, e, "from", &from, &ignored) && refer_foreign(p, &from, &none);
 }
 
 static bool refer_each(oc_pipeline *p, const oc_elem *pipelines) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "dropped.h"
 #include "expression.h"
 #include "fields.h"
 #include "qe_expression.h"
@@ -83,11 +84,6 @@ static bool evaluate_if_null(const oc_scope *s, oc_frame *frame, const oc_elem *
 
 /* ---- variables ---- */
 
-/* Evaluated outside: variables of one $let do not see each other. */
-static bool bind(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_scope *inner) {
-    return oc_expect_plain(s, frame, e, "$let") && oc_bind_user(s->a, &inner->variables, e->name, "$let");
-}
-
 static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_elem parts[2] = {0};
     if (!oc_options(s->a, operand, "$let", "vars in", parts))
@@ -101,19 +97,20 @@ static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *oper
     oc_scope scope = *s;
     oc_iter it = oc_elem_iter(&parts[0]);
     oc_elem e;
-    while (oc_next(&it, &e))
-        if (!bind(s, vars, &e, &scope))
+    while (oc_next(&it, &e)) /* evaluated outside: variables of one $let do not see each other */
+        if (!oc_bind_value(s, vars, &e, "$let", &scope.variables))
             return false;
     return oc_evaluate_each(&scope, inner, &parts[1], out);
 }
 
 /* Binds the variable that `e` names: `as`, `arrayIndexAs`; else the default. */
-static bool bind_named(const oc_scope *s, const oc_elem *e, const char *otherwise, const char *op, oc_scope *inner) {
+static bool bind_named(const oc_scope *s, const oc_elem *e, const char *otherwise, const oc_node *node, const char *op,
+                       oc_scope *inner) {
     if (!e->start)
-        return oc_bind(s->a, &inner->variables, (oc_str){otherwise, strlen(otherwise)});
+        return oc_bind(s->a, &inner->variables, (oc_str){otherwise, strlen(otherwise)}, node);
     if (e->type != OC_STRING)
         return fail_shape(s, op, "an object whose variable names are strings");
-    return oc_bind_user(s->a, &inner->variables, oc_elem_str(e), op);
+    return oc_bind_user(s->a, &inner->variables, oc_elem_str(e), node, op);
 }
 
 /* $map and $filter: `input`, a variable for its elements, and an expression over them. */
@@ -142,9 +139,9 @@ static each_element *start_each(const oc_scope *s, oc_frame *frame, const oc_ele
     }
     each->frame = inner;
     each->scope = *s;
-    bool ok = oc_expect_plain(s, inner, &each->parts[INPUT], op) &&
-              bind_named(s, &each->parts[AS], "this", op, &each->scope) &&
-              bind_named(s, &each->parts[INDEX], "IDX", op, &each->scope);
+    const oc_node *input = oc_evaluate_plain(s, inner, &each->parts[INPUT], op);
+    bool ok = input && bind_named(s, &each->parts[AS], "this", oc_dropped_elements(input), op, &each->scope) &&
+              bind_named(s, &each->parts[INDEX], "IDX", &oc_plain_node, op, &each->scope);
     return ok ? each : NULL;
 }
 
@@ -165,7 +162,7 @@ static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *o
 /* The result is bound to $$value again, so it must be plain. */
 static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     each_element *each = start_each(s, frame, operand, "$reduce", "input =as =arrayIndexAs in initialValue =valueAs");
-    if (!each || !bind_named(s, &each->parts[VALUE_AS], "value", "$reduce", &each->scope))
+    if (!each || !bind_named(s, &each->parts[VALUE_AS], "value", &oc_plain_node, "$reduce", &each->scope))
         return false;
     if (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$reduce"))
         return false;
@@ -191,6 +188,9 @@ static bool constant_name(const oc_elem *e, oc_str *name) {
 static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
                       oc_results *out) {
     oc_str name;
+    if (object->kind == OC_PLAIN && (object->past || object->held[0]) && constant_name(field, &name) &&
+        !memchr(name.s, '.', name.n))
+        return oc_add_result(s, out, oc_follow(s, object, name), name);
     if (object->kind == OC_PLAIN)
         return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, &oc_plain_node, no_path);
     oc_result r = {object, no_path};

@@ -1,5 +1,6 @@
 #include "pipeline.h"
 
+#include "dropped.h"
 #include "fields.h"
 #include "normal_form.h"
 #include "reshape.h"
@@ -19,6 +20,12 @@ bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out) {
                        "%s wants a string where it has a value of type %s", p->scope.place, oc_type_name(e->type));
     *out = oc_elem_str(e);
     return true;
+}
+
+bool oc_stage_name(const oc_pipeline *p, oc_str name) {
+    bool ok = name.n && name.s[0] != '$' && !memchr(name.s, '.', name.n) && !memchr(name.s, 0, name.n);
+    return ok || oc_fail_stage(p, &(oc_path){NULL, name}, "name it without '.', and not starting with '$'",
+                               "makes a field whose name no server takes");
 }
 
 bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out) {
@@ -180,11 +187,13 @@ static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
     if (p->stored && !row->in_update)
         return oc_fail_stage(p, NULL, "use $set, $unset, $project, $replaceRoot or $replaceWith",
                              "is not allowed within an update");
+    const oc_node *before = p->scope.tree;
     if (!row->analyze(p, frame, &stage))
         return false;
     if (!row->keeps)
         p->scope.original = NULL;
-    return true;
+    p->scope.tree = oc_dropped_remember(before, p->scope.tree, row->name, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
 }
 
 static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
@@ -206,11 +215,17 @@ static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
     return true;
 }
 
-bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree,
-                     const oc_node *original, oc_str ns, const oc_variable *variables, const oc_node **out) {
-    oc_pipeline p = {.scope = {.a = outer->scope.a, .tree = tree, .variables = variables, .original = original},
-                     .collection = tree,
-                     .ns = ns,
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_source *source,
+                     const oc_node **out) {
+    bool apart = outer->apart || source->apart;
+    oc_pipeline p = {.scope = {.a = outer->scope.a,
+                               .tree = source->tree,
+                               .variables = source->variables,
+                               .original = apart ? NULL : source->tree},
+                     .collection = source->tree,
+                     .ns = source->ns,
+                     .sourceless = source->sourceless,
+                     .apart = apart,
                      .depth = outer->depth + 1};
     if (!run(&p, frame, e))
         return false;
@@ -221,6 +236,8 @@ bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e
 bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out) {
     oc_pipeline p = *outer;
     p.depth++;
+    p.apart = true;
+    p.sourceless = false;
     p.scope.original = NULL;
     if (!run(&p, frame, e))
         return false;

@@ -16,6 +16,8 @@ typedef struct oc_pipeline {
     oc_str ns;                 /* and its namespace */
     const oc_node *stored;     /* an update: what the result must agree with; NULL: an aggregation */
     unsigned depth;            /* of pipelines in one another */
+    bool apart;                /* in $facet, $unionWith or a fusion, at any depth: no QE comparison is rewritten there */
+    bool sourceless;           /* it reads no collection: $documents must come first */
     bool first;                /* the stage is the first of its pipeline */
     bool last;
 } oc_pipeline;
@@ -47,9 +49,18 @@ bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e);
 /* Where the request encrypts nothing: that a pipeline names only collections and stages that are known. */
 bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e);
 
-/* Runs a pipeline inside a stage, from `tree`; *out is the tree of its documents. `original` as in oc_scope. */
-bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree,
-                     const oc_node *original, oc_str ns, const oc_variable *variables, const oc_node **out);
+/* What a pipeline inside a stage reads. */
+typedef struct oc_source {
+    const oc_node *tree;
+    oc_str ns;       /* "db." where there is no collection, only $documents */
+    bool sourceless; /* as in oc_pipeline */
+    bool apart;      /* as in oc_pipeline; it is inherited */
+    const oc_variable *variables;
+} oc_source;
+
+/* Runs a pipeline inside a stage; *out is the tree of its documents. */
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_source *source,
+                     const oc_node **out);
 /* The same from the documents that reach the stage; no field of Queryable Encryption can be compared there. */
 bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out);
 bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns);
@@ -58,6 +69,8 @@ bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns
 
 bool oc_fail_stage(const oc_pipeline *p, const oc_path *path, const char *hint, const char *what);
 bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out);
+/* The name of a field that a stage makes: one component, which no server takes empty or starting with '$'. */
+bool oc_stage_name(const oc_pipeline *p, oc_str name);
 /* Options of a stage that are there, by oc_options. */
 bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out);
 /* The paths that a stage sets, component by component. Zeroed: none. */
