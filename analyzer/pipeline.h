@@ -16,9 +16,9 @@ typedef struct oc_pipeline {
     oc_str ns;                 /* and its namespace */
     const oc_node *stored;     /* an update: what the result must agree with; NULL: an aggregation */
     unsigned depth;            /* of pipelines in one another */
-    bool apart;                /* in $facet, $unionWith or a fusion, at any depth: no QE comparison is rewritten there */
-    bool sourceless;           /* it reads no collection: $documents must come first */
-    bool first;                /* the stage is the first of its pipeline */
+    bool apart;      /* in $facet, $unionWith or a fusion, at any depth: no QE comparison is rewritten there */
+    bool sourceless; /* it reads no collection: $documents must come first */
+    bool first;      /* the stage is the first of its pipeline */
     bool last;
 } oc_pipeline;
 

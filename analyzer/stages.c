@@ -135,9 +135,8 @@ static bool collect_table(levels *l, const oc_node *top, const oc_name_table *ta
     for (size_t i = 0; table->slots && i <= table->mask; i++) {
         if (!table->slots[i].name.s)
             continue;
-        const oc_node *child = oc_derive_work(&l->a->lookup)
-                                   ? oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup)
-                                   : NULL;
+        const oc_node *child =
+            oc_derive_work(&l->a->lookup) ? oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup) : NULL;
         if (!child || !collect(l, child))
             return false;
     }

@@ -66,7 +66,7 @@ STAGES = {"group": group, "bucket": bucket, "bucketAuto": bucket_auto, "window":
 
 
 def ungroupable(path):
-    return Refused("Cannot group on ", path) if path else Refused("Cannot group on ")
+    return Refused("Cannot group on ", path) if path else Open()
 
 
 def verdict(operator, kind, name, source):
@@ -91,18 +91,14 @@ def add_operand(area, operator, column, kind, build):
             add_misplaced(area, operator, stage, around, build("$plain"))
             continue
         for name, source in SOURCES.items():
-            if skip(operator, kind, name, source):
+            if skip(kind, name):
                 continue
             command = aggregate(*source.before, around(build(source.value)))
             area.add(operator, f"{column}/{stage}", source.build(command, verdict(operator, kind, name, source)), name)
 
 
-def skip(operator, kind, name, source):
-    """Constants of Queryable Encryption get another form: constants.json of tests/cases has those."""
-    if kind in (CONSTANT, SORT) and name in ("literal", "plain", "plain-beside", "now", "plain-qe"):
-        return True
-    constants = any(spec.kind == CONSTANT for spec in NAMED.get(operator, {}).values())
-    return constants and source.build is qe
+def skip(kind, name):
+    return kind in (CONSTANT, SORT) and name in ("literal", "plain", "plain-beside", "now", "plain-qe")
 
 
 def add_misplaced(area, operator, stage, around, accumulator):
@@ -118,6 +114,7 @@ def add_bare(area):
 
 
 def add_named(area):
+    add_alpha(area)
     for operator, specs in NAMED.items():
         sample = {name: spec.sample for name, spec in specs.items()}
         for name, spec in specs.items():
@@ -129,6 +126,14 @@ def add_named(area):
             if spec.kind == SORT:
                 add_sorts(area, operator, name, build)
         add_shape(area, operator, sample)
+
+
+def add_alpha(area):
+    """In place of N."""
+    name = "$expMovingAvg"
+    add_operand(area, name, "alpha", CONSTANT, lambda value: {name: {"input": "$plain", "alpha": value}})
+    right = {name: {"input": "$plain", "alpha": {"$numberDouble": "0.5"}}}
+    area.add(name, "alpha/window", csfle(aggregate(window(right)), "unchanged"), "constant")
 
 
 def add_sorts(area, operator, name, build):

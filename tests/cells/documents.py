@@ -98,6 +98,9 @@ COMMANDS = {
     "createIndexes": "indexes commitQuorum",
 }
 COMMANDS = {name: fields.split() for name, fields in COMMANDS.items()}
+# The list of names lacks this one, which the server's and libmongoc's documentation have.
+for name in ("insert", "update", "findAndModify", "bulkWrite"):
+    COMMANDS[name].append("bypassEmptyTsReplacement")
 COMMANDS["findandmodify"] = COMMANDS["findAndModify"]
 
 # Members of the documents that a command holds a list of.

@@ -119,7 +119,7 @@ def add_named(area):
         add_names(area, operator, specs, "")
         add_shape(area, operator, specs)
     for form, specs in operands.PARTS.items():
-        add_names(area, "$dateFromParts", specs, "" if form == "calendar" else form)
+        add_names(area, "$dateFromParts", specs, form)
     add_shape(area, "$dateFromParts", operands.PARTS["calendar"])
     for operator in operands.ALSO_BARE:
         add_bare(area, operator, PLAIN)
@@ -132,7 +132,8 @@ def add_names(area, operator, specs, form):
         def build(value, name=name):
             return wrap(operator, {**sample, name: value})
 
-        add_operand(area, operator, "/".join(part for part in (name, form) if part), spec.kind, build)
+        shared = form == "iso" and name in operands.PARTS["calendar"]
+        add_operand(area, operator, f"{name}/{form}" if shared else name, spec.kind, build)
 
 
 def add_shape(area, operator, specs):
@@ -185,6 +186,22 @@ def add_nothing_encrypted(area):
         area.add(operator, "nothing-encrypted", nothing(aggregate(stage)), "named")
 
 
+def add_get_field(area):
+    """A bare name is that of a field of the document."""
+    for name, field, said in (
+        ("plain", "plain", "unchanged"), ("plain-beside", {"$literal": "obj.plain"}, "unchanged"), ("literal", {"$literal": "x"}, "unchanged"),
+        ("deterministic", "det", "unchanged"), ("random", "rand", "unchanged"), ("above", "obj", "unchanged"), ("root", "$$ROOT", Open()),
+        ("current", "$$CURRENT.det", Open()), ("below", "$det.x", Open()), ("array", "$list", Open()), ("in-array", "$rows.det", Open()),
+        ("unknown", {"$cond": ["$plain", "det", "plain"]}, Open()), ("undefined-variable", "$$nothing", Open()), ("now", "$$NOW", Open()),
+    ):
+        area.add("$getField", "bare", csfle(aggregate({"$project": {"x": {"$getField": field}}}), said), name)
+    for name, field in (("equality", "eq"), ("range", "range"), ("text", "text"), ("unindexed", "none"), ("above-qe", "obj"), ("plain-qe", "plain")):
+        area.add("$getField", "bare", qe(aggregate({"$project": {"x": {"$getField": field}}}), "unchanged"), name)
+    for name in ("det", "rand", "obj"):
+        used = {"$toUpper": {"$getField": name}}
+        area.add("$getField", "used", csfle(aggregate({"$project": {"x": used}}), Open()), name)
+
+
 def add_unknown(area):
     stage = {"$project": {"x": {"$nothing": "$plain"}}}
     said = Refused("Unrecognized expression '$nothing'", code=168)
@@ -197,6 +214,7 @@ def fill(book):
     area = book.area("expression", documents.EXPRESSIONS + ["unknown"])
     add_listed(area)
     add_named(area)
+    add_get_field(area)
     add_opaque(area)
     add_nothing_encrypted(area)
     add_unknown(area)

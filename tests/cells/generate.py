@@ -1,21 +1,34 @@
 """generate.py FOLDER: writes a case for each cell of each table there, for oc_cases. README.md says how."""
 
-import importlib
 import sys
 
-from book import Book
+import accumulators
+import commands
+import encrypted_fields
+import expressions
+import match
+import schemas
+import stage_options
+import stages
+import trees
+import updates
+from book import Book, Mistake
 from forms import SCHEMAS
 
-SUBJECTS = sys.argv[2:] or ["match"]
+SUBJECTS = (match, trees, expressions, accumulators, stages, stage_options, updates, commands, schemas, encrypted_fields)
 
 
-def main():
+def main(folder):
     book = Book()
     for subject in SUBJECTS:
-        importlib.import_module(subject).fill(book)
-    book.write(sys.argv[1], SCHEMAS)
-    print(book.count())
+        subject.fill(book)
+    book.write(folder, SCHEMAS)
+    counts = book.count()
+    print(f"cells: {sum(counts.values())} cases: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main(sys.argv[1])
+    except Mistake as mistake:
+        sys.exit(f"tests/cells: {mistake}")

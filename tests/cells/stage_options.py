@@ -9,7 +9,8 @@ from expressions import SOURCES
 from forms import COLLECTION, CSFLE, Open, Refused, aggregate, answer, csfle, mark, mark_eq, nothing, qe
 from match import CHOICE, both
 from operands import PLAIN
-from stages import FUSION, LIMIT, SCORED, SEARCH, STAGES, VECTOR, lookup
+from search import add_search
+from stages import FUSION, LIMIT, SCORED, STAGES, VECTOR
 
 
 class Option:
@@ -95,7 +96,7 @@ def written(over=True, sample="new", required=False):
     return Option(sample, name_cases(over), (5, {}), required)
 
 
-def constant(sample, fields=False):
+def constant(sample):
     """Not looked into, but no field and no expression."""
     return Option(sample, [("constant", sample, None, csfle, ())])
 
@@ -176,10 +177,6 @@ def let_cases():
         yield (name, {"v": at}, Open(), csfle, ())
     yield ("equality", {"v": "$eq"}, Open(), qe, ())
     yield ("rebinds-CURRENT", {"CURRENT": "$plain"}, Open(), csfle, ())
-
-
-def search_cases():
-    return path_cases()
 
 
 # ---- the stages ----
@@ -298,7 +295,7 @@ OPTIONS = {
                 ("below", "$det.x", Open("det.x"), csfle, ()), ("unknown", "$u", Open("u"), csfle, (CHOICE,)),
                 ("equality", "$eq", Open("eq"), qe, ()), ("above-qe", "$obj", Open("obj"), qe, ()),
                 ("array", "$rows", None, csfle, ({"$facet": {"rows": [LIMIT]}},)),
-                ("joined", "$rows", None, csfle, (STAGES and {"$lookup": STAGES["$lookup"].operand},)),
+                ("joined", "$rows", None, csfle, ({"$lookup": STAGES["$lookup"].operand},)),
                 ("no-dollar", "list", Open(), csfle, ()),
             ],
             (5, {}),
@@ -429,15 +426,6 @@ def add_twice(area, name, base, option, sample):
 
 
 # ---- stages with one operand ----
-
-
-def operand_cases(name, cases):
-    for kind, value, said, build, before in cases:
-        yield kind, aggregate(*before, {name: value}), said, build
-
-
-def free_paths(before=()):
-    return path_cases(lambda path: {path: 1})
 
 
 def group_ids():
@@ -625,9 +613,7 @@ def add_joins(area):
     area.add("$lookup", "join", csfle(aggregate({"$lookup": deterministic}), aggregate({"$lookup": marked})), "pipeline-only")
 
 
-def fill_options(book):
-    from search import add_search
-
+def fill(book):
     area = book.area("option", documents.STAGES)
     for name, options in OPTIONS.items():
         add_options(area, name, options)

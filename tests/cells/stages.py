@@ -114,7 +114,7 @@ def add_nothing(area, name, stage):
     """Where nothing is encrypted, what writes and reads no other collection passes."""
     if stage.place != NEVER:
         area.add(name, "nothing-encrypted", nothing(aggregate({name: stage.operand})))
-    elif name in ("$planCacheStats", "$currentOp", "$listSessions", "$listLocalSessions", "$changeStreamSplitLargeEvent"):
+    elif name in ("$planCacheStats", "$currentOp", "$listSessions", "$listLocalSessions", "$changeStreamSplitLargeEvent", "$documents", "$out", "$merge"):
         area.add(name, "nothing-encrypted", nothing(aggregate({name: stage.operand})))
 
 
@@ -385,8 +385,6 @@ def add_unknown(area):
 
 
 def fill(book):
-    from stage_options import fill_options
-
     area = book.area("stage", documents.STAGES + ["unknown"])
     for name, stage in STAGES.items():
         add_places(area, name, stage)
@@ -398,4 +396,3 @@ def fill(book):
     add_qe_subs(area)
     add_views(area)
     add_unknown(area)
-    fill_options(book)
