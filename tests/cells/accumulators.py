@@ -98,7 +98,7 @@ def add_operand(area, operator, column, kind, build):
 
 
 def skip(kind, name):
-    return kind in (CONSTANT, SORT) and name in ("literal", "plain", "plain-beside", "now", "plain-qe")
+    return kind in (CONSTANT, SORT) and name == "literal"
 
 
 def add_misplaced(area, operator, stage, around, accumulator):

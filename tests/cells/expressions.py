@@ -68,8 +68,6 @@ def computed(source, expression):
 def add_operand(area, operator, column, kind, build):
     """`build` makes the operator of the operand's value."""
     for name, source in SOURCES.items():
-        if kind == CONSTANT and CONSTANT not in source.passes and name in ("plain", "plain-beside", "now", "plain-qe"):
-            continue
         if kind == CONSTANT and name == "literal":
             continue
         said = "unchanged" if kind in source.passes else refusal(operator, source)

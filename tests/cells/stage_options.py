@@ -98,7 +98,7 @@ def written(over=True, sample="new", required=False):
 
 def constant(sample):
     """Not looked into, but no field and no expression."""
-    return Option(sample, [("constant", sample, None, csfle, ())])
+    return Option(sample, [("constant", sample, None, csfle, ()), ("field", "$det", Open(), csfle, ())])
 
 
 def sort_cases():

@@ -246,6 +246,14 @@ MORE = {
         "first-of-it": ({"_id": "$plain", "det": {"$first": "$det"}, "eq": {"$first": "$eq"}}, TOUCHED),
         "pushed": ({"_id": "$plain", "det": {"$push": "$det"}, "eq": {"$push": "$eq"}}, "array"),
     },
+    **{
+        name: {"first-of-it": ({**STAGES[name].operand, "output": {"det": {"$first": "$det"}, "eq": {"$first": "$eq"}}}, TOUCHED)}
+        for name in ("$bucket", "$bucketAuto")
+    },
+    "$setWindowFields": {
+        "written-over": ({"sortBy": {"plain": 1}, "output": {"det": {"$first": "$det"}, "eq": {"$first": "$eq"}}}, TOUCHED),
+        "dropped": ({"sortBy": {"plain": 1}, "output": {"det": {"$sum": "$plain"}, "eq": {"$sum": "$plain"}}}, OTHER),
+    },
     "$replaceWith": {"object-without": ({"plain": "$plain"}, DROPPED)},
     "$replaceRoot": {"object-without": ({"newRoot": {"plain": "$plain"}}, DROPPED)},
     "$unwind": {"safe-content": ("$__safeContent__", TOUCHED)},
