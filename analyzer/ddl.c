@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "keys.h"
 #include "match.h"
+#include "view.h"
 
 #define STRINGS (OC_TYPE_BIT(OC_STRING) | OC_TYPE_BIT(OC_SYMBOL))
 
@@ -23,8 +24,8 @@ enum { MAX_VISITS = 1000000 };
 static bool may_hold_strings(search *s, const oc_node *node);
 
 static bool below_hold_strings(search *s, const oc_node *node) {
-    for (size_t i = 0; node->children.count && i <= node->children.mask; i++)
-        if (node->children.slots[i].name.s && may_hold_strings(s, node->children.slots[i].value))
+    for (size_t i = 0; i < node->children.count; i++)
+        if (may_hold_strings(s, node->children.entries[i].value))
             return true;
     for (size_t i = 0; i < node->pattern_count; i++)
         if (may_hold_strings(s, node->patterns[i].node))
@@ -213,14 +214,6 @@ bool oc_analyze_create_indexes(oc_analysis *a, oc_frame *frame, const oc_fields 
 
 /* ---- collections ---- */
 
-/* A driver knows no schema for a view, so what reads through one would not be analysed. */
-static bool no_view(oc_analysis *a, const oc_fields *fields) {
-    bool given = is_given(fields, OC_SLOT_VIEW_ON) || is_given(fields, OC_SLOT_PIPELINE);
-    return !given || oc_fail(a->error, OC_COLLECTION_OPTION, NULL, "viewOn",
-                             "make the view with a client that does not encrypt automatically",
-                             "A view cannot have a schema that encrypts");
-}
-
 static bool time_series_path(oc_analysis *a, const oc_elem *e) {
     oc_answer at;
     if (oc_is_absent(e))
@@ -292,8 +285,7 @@ static bool check_id_expiry(oc_analysis *a) {
 
 bool oc_analyze_create(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     bool expires = is_given(fields, OC_SLOT_EXPIRE) && is_given(fields, OC_SLOT_CLUSTERED);
-    (void)frame;
-    return no_view(a, fields) && no_encrypted_fields(a, oc_field_get(fields, OC_SLOT_ENCRYPTED_FIELDS)) &&
+    return oc_view(a, frame, fields) && no_encrypted_fields(a, oc_field_get(fields, OC_SLOT_ENCRYPTED_FIELDS)) &&
            validator(a, fields) && time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
            default_collation(a, oc_field_get(fields, OC_SLOT_COLLATION)) &&
            id_index(a, oc_field_get(fields, OC_SLOT_ID_INDEX), "create.idIndex") &&
@@ -341,8 +333,8 @@ static bool changed_expiry(oc_analysis *a, const oc_elem *e) {
 }
 
 bool oc_analyze_coll_mod(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
-    (void)frame;
-    return no_view(a, fields) && validator(a, fields) && time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
+    return oc_view(a, frame, fields) && validator(a, fields) &&
+           time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
            changed_index(a, oc_field_get(fields, OC_SLOT_KEY)) &&
            changed_expiry(a, oc_field_get(fields, OC_SLOT_EXPIRE));
 }

@@ -5,6 +5,7 @@
 #include "dropped.h"
 #include "fields.h"
 #include "mark.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -33,6 +34,8 @@ bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_s
 }
 
 bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out) {
+    if (oc_is_unseen(s) && !oc_is_harmless(value))
+        return oc_fail_view_constant(s->a, no_path, s->place);
     if (!out->literals)
         return oc_add_result(s, out, &oc_plain_node, no_path);
     oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
@@ -107,6 +110,47 @@ OC_APART bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, co
                    "Cannot compare the encrypted field '%s' after %s has dropped it: nothing would match, and the "
                    "value would be sent as it is",
                    oc_name(path).text, stage);
+}
+
+/* "path.name" */
+static bool join_path(oc_analysis *a, oc_str path, oc_str name, oc_str *out) {
+    size_t dot = path.n > 0, len = path.n + dot + name.n;
+    char *text = oc_arena_alloc(a->arena, len + 1);
+    if (!text)
+        return oc_no_memory(a);
+    memcpy(text, path.s, path.n);
+    text[path.n] = '.';
+    memcpy(text + path.n + dot, name.s, name.n);
+    *out = (oc_str){text, len};
+    return true;
+}
+
+static bool check_dropped_member(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e, const char *op) {
+    const char *stage;
+    const oc_node *before = oc_dropped_find(tree, path, &a->lookup, &stage);
+    if (!before)
+        return false;
+    if (stage && before->kind != OC_PLAIN && (before->kind != OC_ABOVE || e->type == OC_DOCUMENT))
+        return oc_fail_dropped(a, path, stage, op);
+    return oc_check_dropped_below(a, tree, path, e, op);
+}
+
+OC_APART bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e,
+                                     const char *op) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        bool same = e->type == OC_ARRAY || oc_str_starts(member.name, "$"); /* an operator's operand */
+        oc_str below = path;
+        if (member.type != OC_DOCUMENT && member.type != OC_ARRAY && same)
+            continue;
+        if (!same && !join_path(a, path, member.name, &below))
+            return false;
+        if (!oc_derive_work(&a->lookup) || !(same ? oc_check_dropped_below(a, tree, below, &member, op)
+                                                  : check_dropped_member(a, tree, below, &member, op)))
+            return false;
+    }
+    return true;
 }
 
 static const char *describe(const oc_node *node) {
@@ -466,6 +510,8 @@ static OC_APART bool named_operands(const oc_scope *s, oc_frame *frame, const oc
     while (oc_next(&it, &e)) {
         if (!oc_find_operand(row->names, e.name, &mark))
             return fail_operand_name(s, row->name, e.name);
+        if (oc_is_unseen(s) && oc_is_manner(e.name, &e))
+            continue;
         if (mark == ' ' ? !oc_expect_plain(s, inner, &e, row->name)
                         : !oc_is_constant(&e) && !oc_fail_constant(s->a, row->name, e.name))
             return false;
@@ -481,8 +527,8 @@ bool oc_expect_plain_operands(const oc_scope *s, oc_frame *frame, const oc_elem 
     oc_elem e;
     if (!inner)
         return oc_no_memory(s->a);
-    while (oc_next(&it, &e))
-        if (!oc_expect_plain(s, inner, &e, op))
+    for (size_t i = 0; oc_next(&it, &e); i++)
+        if (!(oc_is_unseen(s) && oc_is_count(op, i, &e)) && !oc_expect_plain(s, inner, &e, op))
             return false;
     return true;
 }
@@ -514,6 +560,16 @@ static OC_APART bool fail_operator(const oc_scope *s, oc_str name) {
                    "Unrecognized expression '%s'", oc_name(name).text);
 }
 
+/* Constants beside what is known. */
+static OC_APART bool known_comparison(const oc_scope *s, oc_frame *inner, const oc_elem *operand, oc_results *out,
+                                      const oc_expression_operator *row) {
+    oc_scope known = *s;
+    known.known = true;
+    return row->evaluate
+               ? row->evaluate(&known, inner, operand, out)
+               : plain_operator(&known, inner, operand, row) && oc_add_result(&known, out, &oc_plain_node, no_path);
+}
+
 static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand,
                                oc_results *out) {
     const oc_expression_operator *row = oc_expression_find(operand->name);
@@ -530,9 +586,11 @@ static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem
     oc_scope apart;
     if (!row->compares)
         s = oc_without_comparisons(s, &apart);
+    if (oc_is_unseen(s) && oc_compares_known(s, row->name, operand))
+        return known_comparison(s, inner, operand, out, row);
     if (row->evaluate)
         return row->evaluate(s, inner, operand, out);
-    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, &oc_plain_node, no_path);
+    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- the walk ---- */

@@ -38,6 +38,7 @@ typedef struct oc_scope {
     const oc_node *tree; /* of the document that field paths lead into */
     const oc_variable *variables;
     const char *place;       /* the stage, for messages: "$project" */
+    bool known;              /* constants stand beside fields that are known, though others are unseen (view.h) */
     const oc_levels *levels; /* field paths must be plain at each of these; NULL: none */
     const char *kept;        /* the clause of a filter that the server keeps, where nothing is marked; NULL: a query */
     /* Queryable Encryption: the tree of the collection, as long as the pipeline has kept its paths (NULL: it has not);
@@ -110,6 +111,9 @@ bool oc_fail_operand(const oc_scope *s, const oc_result *result, const char *op)
 /* A field that a stage has dropped, and that was encrypted. */
 bool oc_is_dropped(const oc_node *node);
 bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op);
+/* That no object which is compared with the path (or stands in an array or operator that is) has a field for what
+ * stages have dropped of `tree`. An empty path: the document itself. */
+bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e, const char *op);
 /* A path that leads below the encrypted field `prefix`. */
 bool oc_fail_below(oc_analysis *a, const oc_path *path, oc_str prefix, const char *op, const char *hint);
 bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op);

@@ -9,6 +9,7 @@
 #include "keys.h"
 #include "mark.h"
 #include "normal_form.h"
+#include "view.h"
 
 /* ---- keys ---- */
 
@@ -76,7 +77,7 @@ static oc_str key_name(const oc_elem *e) {
 /* A key that documents are grouped by: plain, deterministic, or an object of such fields. Its node, or NULL. */
 static const oc_node *group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = oc_evaluate(s, frame, e);
-    return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? node : NULL;
+    return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? oc_known(node) : NULL;
 }
 
 /* A field that documents are partitioned by, named by its path: plain or deterministic. */
@@ -171,6 +172,8 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
 /* One named operand: `mark` is what stands before its name in the row. */
 static bool named_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_accumulator *row, char mark,
                           const oc_node **passed) {
+    if (oc_is_unseen(s) && oc_is_manner(e->name, e))
+        return true;
     if (mark == '=')
         return oc_is_constant(e) || oc_fail_constant(s->a, row->name, e->name);
     if (mark == '<')
@@ -225,6 +228,14 @@ static bool no_operand(const oc_scope *s, const oc_elem *e) {
                    oc_name(e->name).text);
 }
 
+/* {$sum: 1} */
+static bool counts_documents(const oc_accumulator *row, const oc_elem *e) {
+    uint64_t one = 0x3FF0000000000000;
+    return strcmp(row->name, "$sum") == 0 &&
+           ((e->type == OC_INT32 && oc_u32(e->value) == 1) || (e->type == OC_INT64 && oc_u64(e->value) == 1) ||
+            (e->type == OC_DOUBLE && oc_u64(e->value) == one));
+}
+
 /* Evaluates {$sum: …}, the operator element in the document of `frame`; NULL on failure. */
 static const oc_node *accumulate(const oc_scope *s, oc_frame *frame, const oc_elem *e, unsigned place) {
     const oc_accumulator *row = oc_accumulator_find(e->name);
@@ -241,6 +252,8 @@ static const oc_node *accumulate(const oc_scope *s, oc_frame *frame, const oc_el
     case OC_ACCUMULATE_PUSH: return array_of(s, oc_evaluate(s, frame, e));
     case OC_ACCUMULATE_SET: return set_of(s, frame, e);
     case OC_ACCUMULATE_PLAIN:
+        if (oc_is_unseen(s) && counts_documents(row, e))
+            return &oc_plain_node;
         return (row->operand == OC_OPERAND_OPAQUE ? no_operand(s, e) : expect_plain(s, frame, e, row->name))
                    ? &oc_plain_node
                    : NULL;
@@ -269,7 +282,8 @@ static const oc_node *output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) 
         oc_no_memory(p->scope.a);
         return NULL;
     }
-    return accumulate(&p->scope, inner, &op, OC_IN_GROUP);
+    const oc_node *node = accumulate(&p->scope, inner, &op, OC_IN_GROUP);
+    return node ? oc_known(node) : NULL;
 }
 
 /* What a group's documents have. */
@@ -371,14 +385,19 @@ static bool bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_e
     if (!oc_expect_plain(&p->scope, inner, by, p->scope.place) ||
         !start(p, &g, output_spec->start ? output_spec : NULL))
         return false;
-    return add(p, &g, (oc_str){"_id", 3}, &oc_plain_node) &&
+    return add(p, &g, (oc_str){"_id", 3}, oc_stage_values(p)) &&
            (output_spec->start ? outputs(p, inner, output_spec, &g) : add_count(p, &g)) && finish(p, &g);
+}
+
+/* Where the stage holds constants that are compared with values, or become some. */
+static bool no_unseen_values(const oc_pipeline *p) {
+    return !p->scope.tree->unseen || oc_fail_view_constant(p->scope.a, (oc_str){"", 0}, p->scope.place);
 }
 
 bool oc_stage_bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
     return oc_stage_options(p, e, "groupBy =boundaries =default output", parts) &&
-           (parts[1].start || oc_fail_stage(p, NULL, NULL, "needs boundaries")) &&
+           (parts[1].start || oc_fail_stage(p, NULL, NULL, "needs boundaries")) && no_unseen_values(p) &&
            bucket(p, frame, e, &parts[0], &parts[3]);
 }
 
@@ -469,6 +488,13 @@ static bool partition_fields(oc_pipeline *p, const oc_elem *e) {
     return true;
 }
 
+/* {bounds: [from, to]}, not "full" or "partition". */
+static bool has_bounds(const oc_elem *range) {
+    oc_elem bounds;
+    return range->start && range->type == OC_DOCUMENT && oc_bson_find(range->value, "bounds", &bounds) &&
+           bounds.type == OC_ARRAY;
+}
+
 bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[3] = {0};
     oc_str field;
@@ -478,7 +504,8 @@ bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!parts[0].start)
         return oc_fail_stage(p, NULL, NULL, "needs a field");
     return oc_stage_string(p, &parts[0], &field) && oc_stage_plain_path(p, field) &&
-           (!parts[1].start || partition_fields(p, &parts[1])) && oc_stage_set(p, field, &oc_plain_node);
+           (!has_bounds(&parts[2]) || no_unseen_values(p)) && (!parts[1].start || partition_fields(p, &parts[1])) &&
+           oc_stage_set(p, field, oc_stage_values(p));
 }
 
 /* {path: {value: <expression>} or {method: "linear" | "locf"}} */
@@ -493,7 +520,7 @@ static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         oc_elem parts[2] = {0};
-        if (!oc_stage_set(&after, member.name, &oc_plain_node) || !oc_stage_plain_path(p, member.name) ||
+        if (!oc_stage_set(&after, member.name, oc_stage_values(p)) || !oc_stage_plain_path(p, member.name) ||
             !oc_stage_options(p, &member, "value =method", parts))
             return false;
         oc_frame *field = oc_inner_frame(p->scope.a, inner, &member);

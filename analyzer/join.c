@@ -7,26 +7,7 @@
 #include "mark.h"
 #include "match.h"
 
-static const char one_collection[] =
-    "let the driver send the schemas of all collections: libmongocrypt 1.13 or later, and a driver that supports "
-    "$lookup with automatic encryption";
-
 /* ---- namespaces ---- */
-
-/* "db.coll" for a collection in the database of the pipeline. */
-static bool same_database(const oc_pipeline *p, oc_str coll, oc_str *ns) {
-    const char *dot = memchr(p->ns.s, '.', p->ns.n);
-    size_t db = dot ? (size_t)(dot - p->ns.s) : 0;
-    char *text = oc_arena_alloc(p->scope.a->arena, db + 1 + coll.n);
-    if (!text)
-        return oc_no_memory(p->scope.a);
-    memcpy(text, p->ns.s, db);
-    text[db] = '.';
-    if (coll.n)
-        memcpy(text + db + 1, coll.s, coll.n);
-    *ns = (oc_str){text, db + 1 + coll.n};
-    return true;
-}
 
 static const oc_str no_collection = {"", 0};
 
@@ -42,7 +23,7 @@ static bool fail_collection(const oc_pipeline *p) {
 static bool read_collection(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
     oc_elem parts[2] = {0};
     if (e->type == OC_STRING)
-        return same_database(p, oc_elem_str(e), ns);
+        return oc_stage_namespace(p, oc_elem_str(e), ns);
     if (e->type != OC_DOCUMENT)
         return fail_collection(p);
     if (!oc_stage_options(p, e, "db coll", parts))
@@ -50,22 +31,7 @@ static bool read_collection(const oc_pipeline *p, const oc_elem *e, oc_str *ns) 
     if (!parts[1].start || parts[1].type != OC_STRING ||
         (parts[0].start && (parts[0].type != OC_STRING || !in_database(p, oc_elem_str(&parts[0])))))
         return fail_collection(p);
-    return same_database(p, oc_elem_str(&parts[1]), ns);
-}
-
-/* The tree of another collection. */
-static const oc_node *foreign_tree(const oc_pipeline *p, oc_str ns) {
-    oc_analysis *a = p->scope.a;
-    const oc_node *tree = oc_analysis_namespace(a, ns);
-    if (tree)
-        return tree;
-    if (a->namespace_table.count == 0)
-        oc_fail(a->error, OC_SCHEMA_MISSING, NULL, p->scope.place, one_collection,
-                "Pipeline over an encrypted collection cannot reference additional collections: '%s'",
-                oc_name(ns).text);
-    else
-        oc_fail_no_schema(a, ns);
-    return NULL;
+    return oc_stage_namespace(p, oc_elem_str(&parts[1]), ns);
 }
 
 /* Where a stage's documents come from: a collection, or $documents in its pipeline. */
@@ -74,10 +40,10 @@ static bool foreign(const oc_pipeline *p, const oc_elem *from, const oc_elem *pi
     oc_elem first, source;
     *tree = &oc_plain_node;
     if (from->start)
-        return read_collection(p, from, ns) && (*tree = foreign_tree(p, *ns)) != NULL;
+        return read_collection(p, from, ns) && (*tree = oc_stage_collection(p, *ns)) != NULL;
     if (pipeline->start && pipeline->type == OC_ARRAY && oc_bson_first(pipeline->value, &first) &&
         first.type == OC_DOCUMENT && oc_bson_first(first.value, &source) && oc_str_is(source.name, "$documents"))
-        return same_database(p, no_collection, ns);
+        return oc_stage_namespace(p, no_collection, ns);
     return oc_fail_stage(p, NULL, NULL, "needs a collection, or a pipeline that starts with $documents");
 }
 
@@ -368,13 +334,13 @@ static bool read_target(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
         target = &merge[INTO];
     }
     if (target->start && target->type == OC_STRING)
-        return same_database(p, oc_elem_str(target), ns);
+        return oc_stage_namespace(p, oc_elem_str(target), ns);
     if (!target->start || !oc_stage_options(p, target, "db coll =timeseries", parts))
         return fail_target(p);
     if (!parts[1].start || parts[1].type != OC_STRING ||
         (parts[0].start && (parts[0].type != OC_STRING || !in_database(p, oc_elem_str(&parts[0])))))
         return fail_target(p);
-    return same_database(p, oc_elem_str(&parts[1]), ns);
+    return oc_stage_namespace(p, oc_elem_str(&parts[1]), ns);
 }
 
 bool oc_refer_target(oc_pipeline *p, const oc_elem *e) {
@@ -407,7 +373,7 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(p->scope.a);
-    if (!same_database(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
+    if (!oc_stage_namespace(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
         !bind_variables(p, inner, &parts[MERGE_LET], &variables) ||
         !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}, &oc_plain_node))
         return false;

@@ -10,6 +10,7 @@
 #include "qe_expression.h"
 #include "qe_mark.h"
 #include "qe_range.h"
+#include "view.h"
 
 /* ---- tables ---- */
 
@@ -419,20 +420,49 @@ static bool compares_object(const oc_elem *e) {
     return false;
 }
 
-/* A constant that is compared with what a stage has dropped. Where that had encrypted fields below it, one that could
- * hold such. */
+/* Whether what a field is asked says anything of its values but that they are there, or null: types and sizes do not.
+ */
+static bool holds_constant(const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (!oc_is_operator_object(e))
+        return !oc_is_harmless(e);
+    while (oc_next(&it, &member)) {
+        bool equality = oc_str_is(member.name, "$eq") || oc_str_is(member.name, "$ne");
+        bool spared = oc_str_is(member.name, "$exists") || oc_str_is(member.name, "$size") ||
+                      oc_str_is(member.name, "$type") || (equality && oc_is_harmless(&member)) ||
+                      (oc_str_is(member.name, "$not") && !holds_constant(&member));
+        if (!spared)
+            return true;
+    }
+    return false;
+}
+
+/* A constant that is compared with what is unseen, or with what a stage has dropped. Where that had encrypted fields
+ * below it, one that could hold such. */
 static OC_APART bool check_dropped(const predicate *p, const oc_elem *e) {
     oc_name_text op = oc_name(first_comparison(e));
     const char *stage;
     const oc_node *before = oc_dropped_find(p->f->root, p->path.name, &p->f->a->lookup, &stage);
-    if (!before || !stage || before->kind == OC_PLAIN || !op.text[0])
+    if (before && before->unseen && holds_constant(e))
+        return oc_fail_view_constant(p->f->a, p->path.name, op.text);
+    if (!before || !op.text[0])
         return before != NULL;
+    if (!stage || before->kind == OC_PLAIN)
+        return oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, op.text);
     return (before->kind == OC_ABOVE && !compares_object(e)) || oc_fail_dropped(p->f->a, p->path.name, stage, op.text);
+}
+
+/* An object that is compared with what is left of another. */
+static bool check_object(const predicate *p, const oc_elem *e) {
+    return (e->type != OC_DOCUMENT && e->type != OC_ARRAY) ||
+           oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, "$eq");
 }
 
 /* Whether stages have made the tree, so that some path may lead to nothing. */
 static bool is_derived(const oc_node *tree) {
-    return tree->past || tree->base || tree->rest == &oc_absent_node || (tree->kind == OC_ABOVE && tree->either);
+    return tree->past || tree->unseen || tree->base || tree->rest == &oc_absent_node ||
+           (tree->kind == OC_ABOVE && tree->either);
 }
 
 /* An upsert stores what a filter says of it. */
@@ -448,7 +478,7 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
         return oc_fail_safe_content(f->a, &p.path, "upsert");
     if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
         return false;
-    if (p.at.position == OC_AT_PLAIN && is_derived(f->root) && !check_dropped(&p, e))
+    if (is_derived(f->root) && !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);

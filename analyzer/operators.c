@@ -6,6 +6,7 @@
 #include "expression.h"
 #include "fields.h"
 #include "qe_expression.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -153,10 +154,11 @@ static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *oper
 
 static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     each_element *each = start_each(s, frame, operand, "$filter", "input =as =arrayIndexAs cond limit");
-    if (!each || (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
+    if (!each || (each->parts[MORE].start && !(oc_is_unseen(s) && oc_is_constant(&each->parts[MORE])) &&
+                  !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
         return false;
     return oc_condition(&each->scope, each->frame, &each->parts[BODY], "$filter") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* The result is bound to $$value again, so it must be plain. */
@@ -167,7 +169,7 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
     if (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$reduce"))
         return false;
     return oc_expect_plain(&each->scope, each->frame, &each->parts[BODY], "$reduce") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- fields and arrays ---- */
@@ -184,25 +186,32 @@ static bool constant_name(const oc_elem *e, oc_str *name) {
     return e->type == OC_DOCUMENT || name->n == 0 || name->s[0] != '$';
 }
 
+/* A name with a dot in it is no path. */
+static const oc_node *field_of(const oc_scope *s, const oc_node *object, oc_str name) {
+    if (!memchr(name.s, '.', name.n))
+        return oc_follow(s, object, name);
+    const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
+    if (node && node->kind == OC_CONFLICT) {
+        oc_fail_conflict(s->a->error, &(oc_path){NULL, name});
+        return NULL;
+    }
+    return node && node->kind == OC_PLAIN && node->literal ? &oc_plain_node : node;
+}
+
 /* The field of an object, by its whole name. */
 static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
                       oc_results *out) {
     oc_str name;
-    if (object->kind == OC_PLAIN && (object->past || object->held[0]) && constant_name(field, &name) &&
-        !memchr(name.s, '.', name.n))
-        return oc_add_result(s, out, oc_follow(s, object, name), name);
-    if (object->kind == OC_PLAIN)
-        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, &oc_plain_node, no_path);
     oc_result r = {object, no_path};
-    if (object->kind != OC_ABOVE || s->levels)
+    bool constant = constant_name(field, &name);
+    if (object->kind == OC_PLAIN && !constant)
+        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, oc_computed(s), no_path);
+    if ((object->kind != OC_ABOVE && object->kind != OC_PLAIN) || (object->kind == OC_ABOVE && s->levels))
         return oc_fail_operand(s, &r, "$getField");
-    if (!constant_name(field, &name))
+    if (!constant)
         return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, NULL, "$getField", "give the name as a constant",
                        "Expression '$getField' cannot take a computed name where it may name an encrypted field");
-    const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
-    if (node && node->kind == OC_CONFLICT)
-        return oc_fail_conflict(s->a->error, &(oc_path){NULL, name});
-    return oc_add_result(s, out, node && node->kind == OC_PLAIN && node->literal ? &oc_plain_node : node, name);
+    return oc_add_result(s, out, field_of(s, object, name), name);
 }
 
 static bool evaluate_get_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -240,7 +249,7 @@ static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem 
         if (kind != OC_PLAIN && kind != OC_ARRAY_OF)
             return oc_fail_operand(s, &results.items[i], oc_name(operand->name).text);
     }
-    return oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- metadata ---- */

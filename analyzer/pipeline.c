@@ -49,6 +49,48 @@ bool oc_stage_is_qe(const oc_pipeline *p) {
     return a->qe && (a->root->kind != OC_PLAIN || p->collection->kind != OC_PLAIN);
 }
 
+/* ---- collections ---- */
+
+static const char one_collection[] =
+    "let the driver send the schemas of all collections: libmongocrypt 1.13 or later, and a driver that supports "
+    "$lookup with automatic encryption";
+
+bool oc_stage_namespace(const oc_pipeline *p, oc_str coll, oc_str *ns) {
+    const char *dot = memchr(p->ns.s, '.', p->ns.n);
+    size_t db = dot ? (size_t)(dot - p->ns.s) : 0;
+    char *text = oc_arena_alloc(p->scope.a->arena, db + 1 + coll.n);
+    if (!text)
+        return oc_no_memory(p->scope.a);
+    memcpy(text, p->ns.s, db);
+    text[db] = '.';
+    if (coll.n)
+        memcpy(text + db + 1, coll.s, coll.n);
+    *ns = (oc_str){text, db + 1 + coll.n};
+    return true;
+}
+
+const oc_node *oc_stage_collection(const oc_pipeline *p, oc_str ns) {
+    oc_analysis *a = p->scope.a;
+    const oc_node *tree = oc_analysis_namespace(a, ns);
+    if (tree)
+        return tree;
+    if (a->view) {
+        a->unseen = true;
+        return &oc_unseen_node;
+    }
+    if (a->namespace_table.count == 0)
+        oc_fail(a->error, OC_SCHEMA_MISSING, NULL, p->scope.place, one_collection,
+                "Pipeline over an encrypted collection cannot reference additional collections: '%s'",
+                oc_name(ns).text);
+    else
+        oc_fail_no_schema(a, ns);
+    return NULL;
+}
+
+const oc_node *oc_stage_values(const oc_pipeline *p) {
+    return p->scope.tree->unseen ? &oc_unseen_node : &oc_plain_node;
+}
+
 /* ---- the paths of a stage ---- */
 
 struct oc_path_entry {
@@ -184,6 +226,8 @@ static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
     p->scope.place = row->name;
     if (!check_place(p, row))
         return false;
+    if (p->scope.a->view && row->place == OC_STAGE_LAST)
+        return oc_fail_stage(p, NULL, NULL, "is not allowed in the pipeline of a view");
     if (p->stored && !row->in_update)
         return oc_fail_stage(p, NULL, "use $set, $unset, $project, $replaceRoot or $replaceWith",
                              "is not allowed within an update");
@@ -253,6 +297,15 @@ bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
     return run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
 }
 
+bool oc_pipeline_view(oc_analysis *a, oc_frame *frame, oc_str collection, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a}, .ns = a->ns};
+    uint64_t marks = a->marks;
+    if (!oc_stage_namespace(&p, collection, &p.ns))
+        return false;
+    p.collection = p.scope.tree = oc_stage_collection(&p, p.ns);
+    return p.collection && run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
+}
+
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
     oc_pipeline p = {.scope = {.a = a, .tree = a->root, .variables = a->variables},
                      .collection = a->root,
@@ -287,4 +340,9 @@ bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns
 bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e) {
     oc_pipeline p = {.scope = {.a = a, .tree = &oc_plain_node}, .ns = a->ns};
     return refer(&p, e);
+}
+
+bool oc_pipeline_refer_view(oc_analysis *a, oc_str collection, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a, .tree = &oc_plain_node}, .ns = a->ns};
+    return oc_stage_namespace(&p, collection, &p.ns) && oc_stage_collection(&p, p.ns) && refer(&p, e);
 }

@@ -46,8 +46,18 @@ const oc_stage *oc_stages(size_t *count); /* sorted by name */
 bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e);
 /* A pipeline in place of an update. */
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e);
+/* The pipeline of a view on a collection of the same database. */
+bool oc_pipeline_view(oc_analysis *a, oc_frame *frame, oc_str collection, const oc_elem *e);
 /* Where the request encrypts nothing: that a pipeline names only collections and stages that are known. */
 bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e);
+/* The same of a view; sets a->unseen where it reads a collection without a schema. */
+bool oc_pipeline_refer_view(oc_analysis *a, oc_str collection, const oc_elem *e);
+/* The tree of a collection; NULL with the error set where the request has no schema for it and it is no view's. */
+const oc_node *oc_stage_collection(const oc_pipeline *p, oc_str ns);
+/* "db.coll" for a collection in the database of the pipeline. */
+bool oc_stage_namespace(const oc_pipeline *p, oc_str collection, oc_str *ns);
+/* The node of values that a stage makes of the documents' own. */
+const oc_node *oc_stage_values(const oc_pipeline *p);
 
 /* What a pipeline inside a stage reads. */
 typedef struct oc_source {

@@ -7,6 +7,7 @@
 #include "put.h"
 #include "qe_mark.h"
 #include "qe_range.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -254,7 +255,7 @@ bool oc_evaluate_order(const oc_scope *s, oc_frame *frame, const oc_elem *operan
     if (!oc_qe_compare(s, frame, operand, &handled))
         return false;
     return (handled || oc_expect_plain_operands(inner, frame, operand, operand->name.s)) &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- $and, $or, $not ---- */
@@ -284,7 +285,7 @@ bool oc_evaluate_logical(const oc_scope *s, oc_frame *frame, const oc_elem *oper
     const char *op = operand->name.s;
     bool apart = s->conjunction && strcmp(op, "$and") != 0;
     return (apart ? branches(s, frame, operand, op) : oc_expect_plain_operands(s, frame, operand, op)) &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- text ---- */
@@ -349,7 +350,7 @@ static bool mark_text(const oc_scope *s, const oc_literal *l, const oc_meta *met
         return oc_no_memory(s->a);
     oc_splice_drop(&s->a->splice, l->frame, &l->place);
     oc_splice_insert(&s->a->splice, l->frame, l->place.start, b.data, b.len);
-    s->a->marks++;
+    oc_count_marks(s->a, 1);
     return true;
 }
 
@@ -410,5 +411,5 @@ bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_e
                        : oc_expect_plain(inner, members, &parts[0], row->name) &&
                              oc_expect_plain(inner, members, &parts[1], row->name) &&
                              (!s->a->qe || fail_plain_input(s, row));
-    return ok && oc_add_result(s, out, &oc_plain_node, no_path);
+    return ok && oc_add_result(s, out, oc_computed(s), no_path);
 }

@@ -6,6 +6,8 @@
 
 #include "reshape.h"
 
+#include "view.h"
+
 enum { DEEPEST = 128 };
 
 typedef enum mode { INCLUDE, EXCLUDE, ADD } mode;
@@ -72,7 +74,10 @@ static OC_APART const oc_node *computed(reshape *r, oc_frame *frame, const oc_el
     oc_results results = {.literals = at->target != NULL};
     if (!oc_evaluate_each(&r->p->scope, frame, e, &results))
         return NULL;
-    return at->target ? oc_store(r->p, &results, at->target, at->path) : oc_join_results(&r->p->scope, &results);
+    if (at->target)
+        return oc_store(r->p, &results, at->target, at->path);
+    const oc_node *node = oc_join_results(&r->p->scope, &results);
+    return r->mode == INCLUDE && node ? oc_known(node) : node;
 }
 
 static const oc_node *fail_below(reshape *r, const place *at) {

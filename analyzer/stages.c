@@ -132,11 +132,9 @@ static bool collect(levels *l, const oc_node *node);
 
 /* Asks `top` for each name: a stage may have hidden what the table says. */
 static bool collect_table(levels *l, const oc_node *top, const oc_name_table *table) {
-    for (size_t i = 0; table->slots && i <= table->mask; i++) {
-        if (!table->slots[i].name.s)
-            continue;
+    for (size_t i = 0; i < table->count; i++) {
         const oc_node *child =
-            oc_derive_work(&l->a->lookup) ? oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup) : NULL;
+            oc_derive_work(&l->a->lookup) ? oc_node_child_of_set(top, table->entries[i].name, &l->a->lookup) : NULL;
         if (!child || !collect(l, child))
             return false;
     }
@@ -244,8 +242,11 @@ static bool documents(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!p->sourceless)
         return oc_fail_stage(p, NULL, "use it in the pipeline of a $lookup or $unionWith that names no collection",
                              "cannot stand in a pipeline that reads a collection");
+    p->scope.tree = p->scope.a->unseen ? &oc_unseen_node : &oc_plain_node; /* they become documents of the view */
+    if (!oc_expect_plain(&p->scope, frame, e, p->scope.place))
+        return false;
     p->scope.tree = &oc_plain_node;
-    return oc_expect_plain(&p->scope, frame, e, p->scope.place);
+    return true;
 }
 
 /* Facts about the collection. */

@@ -105,9 +105,9 @@ static found descend(const oc_node *node, oc_str path, oc_lookup *lookup) {
         if (!child || !dot || is_bare(child))
             return (found){child, NULL};
         path = (oc_str){dot + 1, path.n - first.n - 1};
-        if (child->past)
-            return find(child, path, lookup);
         node = oc_dropped_elements(child);
+        if (node->past)
+            return find(node, path, lookup);
     }
 }
 
