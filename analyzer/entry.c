@@ -137,11 +137,6 @@ static void drop_db(oc_analysis *a, found *command) {
         oc_splice_drop(&a->splice, &command->frame, &e);
 }
 
-static size_t db_size(const found *command) {
-    oc_elem e;
-    return command->row && oc_bson_find(command->frame.doc, "$db", &e) ? (size_t)(e.end - e.start) : 0;
-}
-
 /* ---- analysing it ---- */
 
 static bool check_forged(oc_analysis *a, const oc_sources *sources, const uint8_t *command) {
@@ -198,7 +193,7 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (!oc_sources_find(a, bytes, explain ? inner.frame.doc : NULL, sources) ||
         !oc_sources_load(a, sources, request->engine->cache, db, collection, bulk ? target->frame.doc : NULL))
         return false;
-    a->splice.expected = oc_sources_size(sources) + db_size(&outer) + db_size(&inner);
+    a->splice.expected = oc_sources_size(sources); /* and a few bytes more, of $db */
     if (a->encrypts && report.has_placeholder && !check_forged(a, sources, bytes))
         return false;
     if (a->encrypts && !analyze_found(a, &outer, target))

@@ -95,10 +95,11 @@ static void append_json(bson_t *to, const char *name, const char *json) {
 }
 
 static void append_deterministic(bson_t *command) {
-    append_json(command, "jsonSchema",
-                "{\"bsonType\": \"object\", \"properties\": {\"a\": {\"encrypt\": {\"bsonType\": \"int\", \"algorithm\": "
-                "\"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\", \"keyId\": [{\"$binary\": {\"base64\": "
-                "\"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}]}}}}");
+    append_json(
+        command, "jsonSchema",
+        "{\"bsonType\": \"object\", \"properties\": {\"a\": {\"encrypt\": {\"bsonType\": \"int\", \"algorithm\": "
+        "\"AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic\", \"keyId\": [{\"$binary\": {\"base64\": "
+        "\"AAAAAAAAAAAAAAAAAAAAAA==\", \"subType\": \"04\"}}]}}}}");
     BSON_APPEND_BOOL(command, "isRemoteSchema", false);
     BSON_APPEND_UTF8(command, "$db", "db");
 }
