@@ -252,12 +252,13 @@ static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencryp
 }
 
 /* What the analysis may take, however it is reached and whatever was analysed before. */
-static void set_limits(oc_analysis *a, size_t len) {
+static bool set_limits(oc_analysis *a, size_t len) {
     a->arena->limit = len + OC_ARENA_OF_A_REQUEST;
-    oc_arena_alloc(a->arena, 0); /* its first chunk may be there already */
     a->splice.error = a->error;
     a->splice.limit = OC_MAX_REPLY - OC_AROUND_RESULT;
     a->lookup.budget.bytes = len;
+    /* An earlier request may have left the first chunk. */
+    return oc_arena_alloc(a->arena, 0) || oc_no_memory(a);
 }
 
 bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_t len, const char *db, size_t db_len,
@@ -270,9 +271,9 @@ bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_
     oc_sources sources = {0};
     oc_splice_start(&a.splice, &request->arena, command, len);
     a.splice.make = oc_make_mark;
-    set_limits(&a, len);
     *reply = (opencrypt_reply){0};
-    bool ok = analyze(&a, request, &sources, command, len, (oc_str){db ? db : "", db ? db_len : 0});
+    bool ok =
+        set_limits(&a, len) && analyze(&a, request, &sources, command, len, (oc_str){db ? db : "", db ? db_len : 0});
     finish(request, &a, ok, reply);
     oc_sources_release(&sources, request->engine->cache);
     reply->schema_requires_encryption = a.encrypts;
