@@ -9,6 +9,7 @@
 #include <bson/bson.h>
 
 #include "opencrypt.h"
+#include "regex.h"
 
 static opencrypt_engine *engine;
 static opencrypt_request *request;
@@ -181,6 +182,41 @@ static void long_names_take_steps(void **state) {
     assert_string_equal(reply.refusal.rule, "too-complex");
     bson_destroy(command);
     free(name);
+}
+
+static oc_match_result match(const char *pattern, const char *name, uint64_t *steps) {
+    oc_arena arena = {0};
+    oc_matcher matcher = {0};
+    oc_budget budget = {0};
+    size_t offset;
+    const oc_regex *regex = oc_regex_compile(&arena, (oc_str){pattern, strlen(pattern)}, &offset);
+    assert_non_null(regex);
+    oc_match_result result = oc_regex_match(regex, &matcher, &budget, &arena, (oc_str){name, strlen(name)});
+    *steps = budget.spent;
+    oc_arena_done(&arena);
+    return result;
+}
+
+/* However many steps it takes: what a costly match is tried with again must mean the same. */
+static void costly_matches_mean_what_cheap_ones_do(void **state) {
+    static const char name[] = "aaaaaaaaaa!aab", umlauts[] = "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4!\xc3\xa4\xc3\xa4"
+                                                             "b";
+    uint64_t steps;
+    (void)state;
+    assert_int_equal(match("(a+)+[bc]$", name, &steps), OC_MATCH_YES);
+    assert_int_equal(match("(\xc3\xa4+)+[bc]$", umlauts, &steps), OC_MATCH_YES);
+    assert_int_equal(match("(a+)+[cd]$", "aaaaaaaaaa!aabcab", &steps), OC_MATCH_NO);
+    assert_int_equal(match("^(a+)+[bc]$", name, &steps), OC_MATCH_NO);
+    assert_int_equal(match("\\G(a+)+[bc]$", name, &steps), OC_MATCH_NO);
+    assert_int_equal(match("(*COMMIT)(a+)+[bc]$", name, &steps), OC_MATCH_NO);
+}
+
+static void an_anchored_pattern_starts_once(void **state) {
+    uint64_t anchored, anywhere;
+    (void)state;
+    assert_int_equal(match("^b+c", "aaaaaaaaac", &anchored), OC_MATCH_NO);
+    assert_int_equal(match("b+c", "aaaaaaaaac", &anywhere), OC_MATCH_NO);
+    assert_int_equal(anywhere, 11 * anchored);
 }
 
 /* A marked filter is walked twice: the budget that sufficed for the first walk suffices for the second. */
@@ -551,6 +587,8 @@ int main(void) {
         cmocka_unit_test(a_name_is_matched_once_in_a_request),
         cmocka_unit_test(the_same_request_always_gets_the_same_answer),
         cmocka_unit_test(long_names_take_steps),
+        cmocka_unit_test(costly_matches_mean_what_cheap_ones_do),
+        cmocka_unit_test(an_anchored_pattern_starts_once),
         cmocka_unit_test(a_budget_does_not_end_while_a_filter_is_normalised),
         cmocka_unit_test(ordinary_patterns_match_any_number_of_names),
         cmocka_unit_test(a_search_for_strings_below_index_keys_is_given_up),
