@@ -12,10 +12,10 @@ typedef struct shape {
 } shape;
 
 static const shape shapes[256] = {
-    [0x01] = {FIXED, 8},   [0x02] = {COUNTED, 4}, [0x03] = {NESTED, 0}, [0x04] = {NESTED, 0}, [0x05] = {COUNTED, 5},
-    [0x07] = {FIXED, 12},  [0x08] = {FIXED, 1},   [0x09] = {FIXED, 8},  [0x0A] = {FIXED, 0},  [0x10] = {FIXED, 4},
-    [0x11] = {FIXED, 8},   [0x12] = {FIXED, 8},   [0x13] = {FIXED, 16}, [0x7F] = {FIXED, 0},  [0xFF] = {FIXED, 0},
-    [0x0D] = {COUNTED, 4},
+    [0x01] = {FIXED, 8},   [0x02] = {COUNTED, 4}, [0x03] = {NESTED, 0}, [0x04] = {NESTED, 0},
+    [0x05] = {COUNTED, 5}, [0x07] = {FIXED, 12},  [0x08] = {FIXED, 1},  [0x09] = {FIXED, 8},
+    [0x0A] = {FIXED, 0},   [0x10] = {FIXED, 4},   [0x11] = {FIXED, 8},  [0x12] = {FIXED, 8},
+    [0x13] = {FIXED, 16},  [0x7F] = {FIXED, 0},   [0xFF] = {FIXED, 0},  [0x0D] = {COUNTED, 4},
 };
 
 static uint32_t length(const uint8_t *p) {
