@@ -53,11 +53,13 @@ def by_turns(take, old, new, rounds):
 
 
 def verdict(ratios):
-    """The spread decides whether there is anything to say."""
-    if min(ratios) <= 1 <= max(ratios):
-        return "no difference beyond the spread"
-    ratio = statistics.median(ratios)
-    return "%.2fx slower" % ratio if ratio > 1 else "%.2fx faster" % (1 / ratio)
+    """Nine of ten pairs must agree: on a busy machine some are beside the mark."""
+    ratio, needed = statistics.median(ratios), 0.9 * len(ratios)
+    if sum(r > 1 for r in ratios) >= needed:
+        return "%.2fx slower" % ratio
+    if sum(r < 1 for r in ratios) >= needed:
+        return "%.2fx faster" % (1 / ratio)
+    return "no difference beyond the spread"
 
 
 def report(name, pairs):
