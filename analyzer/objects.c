@@ -113,8 +113,8 @@ static bool edit_field(const oc_scope *s, oc_frame *frame, const oc_elem *field,
                      : oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, NULL, op, "give the name as a constant",
                                "Expression '%s' cannot take a computed name where it may name an encrypted field", op);
     oc_name_entry entry = {.name = name, .value = value};
-    return add_edited(s, oc_derive_over(object, &entry, 1, &s->a->lookup),
-                      object->constants || is_constant_node(value), out);
+    return add_edited(s, oc_derive_over(object, &entry, 1, &s->a->lookup), object->constants || is_constant_node(value),
+                      out);
 }
 
 bool oc_evaluate_set_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -285,4 +285,3 @@ bool oc_evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem *ope
     }
     return oc_add_result(s, out, oc_computed(s), no_path);
 }
-
