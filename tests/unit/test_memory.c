@@ -112,7 +112,8 @@ void *__wrap_oc_arena_zeroed(oc_arena *arena, size_t count, size_t size) {
 }
 
 bool __wrap_oc_derive_work(oc_lookup *lookup) {
-    return FAILS_NOW ? oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, NULL, "no more") : __real_oc_derive_work(lookup);
+    return FAILS_NOW ? oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, NULL, "no more")
+                     : __real_oc_derive_work(lookup);
 }
 
 /* ---- analyses ---- */
