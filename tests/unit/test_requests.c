@@ -60,8 +60,8 @@ static void assert_refused(const opencrypt_reply *reply, const char *rule, const
 /* ---- what is no command ---- */
 
 static void bytes_that_are_no_bson_are_refused(void **state) {
-    static const uint8_t short_length[] = {4, 0, 0, 0, 0}, long_length[] = {6, 0, 0, 0, 0},
-                         no_end[] = {5, 0, 0, 0, 1}, cut[] = {3};
+    static const uint8_t short_length[] = {4, 0, 0, 0, 0}, long_length[] = {6, 0, 0, 0, 0}, no_end[] = {5, 0, 0, 0, 1},
+                         cut[] = {3};
     static const uint8_t bad_type[] = {0x13, 0, 0, 0, 3, 'a', 0, 0x0b, 0, 0, 0, 0x7e, 'b', 0, 1, 0, 0, 0, 0};
     opencrypt_reply reply;
     (void)state;
