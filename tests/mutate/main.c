@@ -47,8 +47,7 @@ static void __attribute__((noreturn)) live(server *s, char what, unsigned place,
         _exit(NO_MUTANT);
     if (!oc_mutant_start(mutant))
         _exit(NO_MUTANT);
-    const char *noticed =
-        what == 'c' ? units_try_cases(s->units, place, key) : units_try_pairs(s->units, place, key);
+    const char *noticed = what == 'c' ? units_try_cases(s->units, place, key) : units_try_pairs(s->units, place, key);
     _exit(noticed ? NOTICED : FINE);
 }
 
