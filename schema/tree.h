@@ -8,6 +8,7 @@
  * node never knows its parent, so trees share what they have in common. */
 
 #include "arena.h"
+#include "budget.h"
 #include "error.h"
 #include "nameset.h"
 #include "pointer.h"
@@ -89,6 +90,12 @@ typedef struct oc_either {
     const char *origin; /* what made it, for messages */
 } oc_either;
 
+/* What a stage made a document, or a field, of (dropped.h). */
+typedef struct oc_past {
+    const oc_node *node; /* as it was */
+    const char *stage;
+} oc_past;
+
 /* A constant in a command that has not been stored or compared yet, and may have to be marked (expression.h). */
 typedef struct oc_literal oc_literal;
 
@@ -113,18 +120,34 @@ struct oc_node {
     bool constants;   /* an object of the expression that is evaluated now, with constants in it */
     bool looked_up;   /* OC_ARRAY_OF: made by $lookup */
     bool maybe_array; /* in pipelines: at run time it may be an array of such values */
+    /* Only in pipelines: */
+    bool absent;            /* OC_PLAIN: there is no value */
+    bool unseen;            /* OC_PLAIN: of a collection whose schema is not known, itself or something below */
+    const oc_past *past;    /* what a stage has dropped fields of, or has dropped; NULL: nothing is remembered */
+    const oc_node *held[2]; /* OC_PLAIN: the elements of an array, or the documents of a union, that remember */
 };
 
 extern const oc_node oc_plain_node;
 /* Plain as well: there is no value. */
 extern const oc_node oc_absent_node;
+/* A document of a collection whose schema is not known: plain for all that is done with it, but for constants. */
+extern const oc_node oc_unseen_node;
+
+/* What patterns, or several subschemas, say of a name. */
+typedef struct oc_remembered {
+    const oc_node *node; /* NULL: a free slot */
+    oc_str name;
+    const oc_node *child;
+} oc_remembered;
 
 /* What a look-up needs from its request. */
 typedef struct oc_lookup {
     oc_arena *arena;
     oc_error *error;
     oc_matcher matcher;
-    size_t work; /* oc_derive_work */
+    oc_budget budget;
+    oc_remembered *remembered; /* by node and name: a power of two of them, at most half full */
+    size_t remembered_mask, remembered_count;
 } oc_lookup;
 
 /* The general case of oc_node_child: several subschemas, patterns, alternatives. Looks into nodes that are plain as
@@ -132,7 +155,8 @@ typedef struct oc_lookup {
 const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup);
 
 /* The node for one component below `node`, which is OC_PLAIN or OC_ABOVE. NULL on failure, with the error set:
- * exhausted memory, or a name that a pattern cannot be matched against. The answer may be of any kind. */
+ * exhausted memory or steps, or a name that a pattern cannot be matched against. The answer may be of any kind. `name`
+ * must stay until the request ends. */
 static inline const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
     if (node->kind == OC_PLAIN)
         return &oc_plain_node;

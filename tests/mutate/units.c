@@ -83,7 +83,8 @@ static bool case_holds(const oc_case *c, opencrypt_request *request) {
     opencrypt_reply reply;
     bson_t doc;
     opencrypt_analyze(request, bson_get_data(c->command), c->command->len, NULL, 0, &reply);
-    return bson_init_static(&doc, reply.data, reply.len) && oc_case_holds(c, &doc);
+    return bson_init_static(&doc, reply.data, reply.len) &&
+           oc_case_holds(c, &doc, reply.ok ? NULL : reply.refusal.rule);
 }
 
 static bool case_holds_alone(const unit *u) {

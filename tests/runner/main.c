@@ -20,24 +20,29 @@ static void print_json(const char *label, const bson_t *doc) {
     bson_free(json);
 }
 
+static void print_failure(const oc_case *c, const bson_t *reply, const char *rule) {
+    fprintf(stderr, "%s: %s\n", c->file, c->name);
+    print_json("command ", c->command);
+    if (c->reply)
+        print_json("expected", c->reply);
+    else
+        fprintf(stderr, "    expected error %s %d at '%s': %s\n", c->rule ? c->rule : "", c->code, c->path, c->message);
+    print_json("got     ", reply);
+    if (rule && rule[0])
+        fprintf(stderr, "    by rule  %s\n", rule);
+}
+
 static void check(const oc_case *c, void *data) {
     run *r = data;
     if (r->only && !strstr(c->name, r->only))
         return;
     bson_t *reply = oc_subject_ask(r->subject, c->command);
-    bool ok = reply && oc_case_holds(c, reply);
+    const char *rule = oc_subject_rule(r->subject);
+    bool ok = reply && oc_case_holds(c, reply, rule);
     r->passed += ok;
     r->failed += !ok;
-    if (!ok) {
-        fprintf(stderr, "%s: %s\n", c->file, c->name);
-        print_json("command ", c->command);
-        if (c->reply)
-            print_json("expected", c->reply);
-        else
-            fprintf(stderr, "    expected error %d at '%s': %s\n", c->code, c->path ? c->path : "(any)",
-                    c->message ? c->message : "(any)");
-        print_json("got     ", reply);
-    }
+    if (!ok)
+        print_failure(c, reply, rule);
     if (reply)
         bson_destroy(reply);
 }
