@@ -69,14 +69,19 @@ static void limit_time(void) {
 
 /* ---- cases ---- */
 
+static const char *kept(const char *text) {
+    return text ? strdup(text) : NULL;
+}
+
 static void keep_case(const oc_case *c, void *data) {
     unit *u = add(data);
     u->expected = *c;
-    u->expected.name = strdup(c->name);
+    u->expected.name = kept(c->name);
     u->expected.command = bson_copy(c->command);
     u->expected.reply = c->reply ? bson_copy(c->reply) : NULL;
-    u->expected.path = c->path ? strdup(c->path) : NULL;
-    u->expected.message = c->message ? strdup(c->message) : NULL;
+    u->expected.rule = kept(c->rule);
+    u->expected.path = kept(c->path);
+    u->expected.message = kept(c->message);
 }
 
 static bool case_holds(const oc_case *c, opencrypt_request *request) {
