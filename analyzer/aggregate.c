@@ -13,6 +13,14 @@ bool oc_analyze_aggregate(oc_analysis *a, oc_frame *frame, const oc_fields *fiel
 }
 
 bool oc_refer_aggregate(oc_analysis *a, const oc_frame *frame) {
-    oc_elem pipeline;
-    return !oc_bson_find(frame->doc, "pipeline", &pipeline) || oc_pipeline_refer(a, &pipeline);
+    oc_iter it = oc_bson_iter(frame->doc);
+    oc_elem e, pipeline = {0};
+    while (oc_next(&it, &e)) {
+        if (!oc_str_is(e.name, "pipeline"))
+            continue;
+        if (pipeline.start)
+            return oc_fail_duplicate(a, "aggregate", e.name);
+        pipeline = e;
+    }
+    return !pipeline.start || oc_pipeline_refer(a, &pipeline);
 }

@@ -35,6 +35,8 @@ typedef struct oc_analysis {
     oc_name_table namespace_table; /* name → root; empty where jsonSchema names just one */
     bool encrypts;                 /* any schema of the request encrypts something */
     bool qe;                       /* and that is Queryable Encryption: then nothing else in the request encrypts */
+    bool view;                     /* the pipeline of a view is analysed: it is stored */
+    bool unseen;                   /* and it reads a collection that the request has no schema for */
     bool collation;                /* a collation other than simple is in force for what is analysed now */
     uint64_t marks;                /* placeholders so far */
     int32_t payloads;              /* ranges of Queryable Encryption so far, each with an id */

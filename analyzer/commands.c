@@ -1,5 +1,7 @@
 #include "commands.h"
 
+#include "view.h"
+
 #include <stdlib.h>
 
 #define KNOWN(name)                                                                                                    \
@@ -19,9 +21,10 @@ static const oc_field aggregate_fields[] = {
     KNOWN("collectionUUID"),
     KNOWN("fromMongos"),
     KNOWN("needsMerge"),
-    KNOWN("exchange"),
+    {"exchange", OC_SLOT_REFUSED}, /* orders documents by values that it lists */
     KNOWN("querySettings"),
     KNOWN("isMapReduceCommand"),
+    KNOWN("allowPartialResults"),
     KNOWN("includeQueryStatsMetrics"),
     KNOWN("requestReshardingResumeToken"),
     END,
@@ -179,9 +182,9 @@ static const oc_command commands[] = {
     /* clang-format off */
     {"aggregate",     aggregate_fields,       oc_analyze_aggregate,       true,  oc_refer_aggregate},
     {"bulkWrite",     bulk_write_fields,      oc_analyze_bulk_write,      false, NULL},
-    {"collMod",       coll_mod_fields,        oc_analyze_coll_mod,        true,  NULL},
+    {"collMod",       coll_mod_fields,        oc_analyze_coll_mod,        true,  oc_refer_view},
     {"count",         count_fields,           oc_analyze_count,           true,  NULL},
-    {"create",        create_fields,          oc_analyze_create,          true,  NULL},
+    {"create",        create_fields,          oc_analyze_create,          true,  oc_refer_view},
     {"createIndexes", create_indexes_fields,  oc_analyze_create_indexes,  true,  NULL},
     {"delete",        delete_fields,          oc_analyze_delete,          true,  NULL},
     {"distinct",      distinct_fields,        oc_analyze_distinct,        true,  NULL},

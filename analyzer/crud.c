@@ -171,8 +171,21 @@ bool oc_analyze_insert(oc_analysis *a, oc_frame *frame, const oc_fields *fields)
            each_statement(a, frame, fields, "documents", id_encrypted ? insert_with_id : insert_document);
 }
 
+/* The server's defaults, made explicit: the official driver suites look for them. */
+static bool complete_statement(oc_analysis *a, oc_frame *frame) {
+    static const uint8_t multi[] = "\x08multi\0", upsert[] = "\x08upsert\0";
+    const uint8_t *end = frame->doc + oc_u32(frame->doc) - 1;
+    oc_elem e;
+    if (!oc_bson_find(frame->doc, "multi", &e))
+        oc_splice_insert(&a->splice, frame, end, multi, sizeof multi);
+    if (!oc_bson_find(frame->doc, "upsert", &e))
+        oc_splice_insert(&a->splice, frame, end, upsert, sizeof upsert);
+    return true;
+}
+
 bool oc_analyze_update(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
-    return each_statement(a, frame, fields, "updates", update_statement_part);
+    return each_statement(a, frame, fields, "updates", update_statement_part) &&
+           (a->marks == 0 || each_statement(a, frame, fields, "updates", complete_statement));
 }
 
 bool oc_analyze_delete(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {

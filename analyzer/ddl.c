@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "keys.h"
 #include "match.h"
+#include "view.h"
 
 #define STRINGS (OC_TYPE_BIT(OC_STRING) | OC_TYPE_BIT(OC_SYMBOL))
 
@@ -13,10 +14,8 @@ static bool is_given(const oc_fields *fields, oc_slot slot) {
 
 /* ---- strings below a node ---- */
 
-/* What a search through a tree looks for, and how many nodes it may still look at: a command may have as many keys as
- * the schema has nodes. */
+/* How many nodes a search through a tree may still look at: a command may have as many keys as the schema has nodes. */
 typedef struct search {
-    bool compared; /* only fields whose values are compared */
     size_t left;
 } search;
 
@@ -37,11 +36,6 @@ static bool below_hold_strings(search *s, const oc_node *node) {
     return node->rest && may_hold_strings(s, node->rest);
 }
 
-/* Text indexes fold strings themselves, whatever the collation. */
-static bool is_compared(const oc_meta *meta) {
-    return meta->qe ? meta->qe->index == OC_QE_EQUALITY : meta->algorithm == OC_DETERMINISTIC;
-}
-
 /* Whether an encrypted string may stand at or below the node. Where the search is given up, or the schema disagrees
  * with itself, it may. */
 static bool may_hold_strings(search *s, const oc_node *node) {
@@ -51,7 +45,7 @@ static bool may_hold_strings(search *s, const oc_node *node) {
     if (node->kind == OC_PLAIN)
         return false;
     if (node->kind == OC_ENCRYPTED)
-        return !(s->compared && !is_compared(node->meta)) && oc_meta_may_be(node->meta, STRINGS);
+        return oc_meta_may_be(node->meta, STRINGS);
     return below_hold_strings(s, node);
 }
 
@@ -220,14 +214,6 @@ bool oc_analyze_create_indexes(oc_analysis *a, oc_frame *frame, const oc_fields 
 
 /* ---- collections ---- */
 
-/* A driver knows no schema for a view, so what reads through one would not be analysed. */
-static bool no_view(oc_analysis *a, const oc_fields *fields) {
-    bool given = is_given(fields, OC_SLOT_VIEW_ON) || is_given(fields, OC_SLOT_PIPELINE);
-    return !given || oc_fail(a->error, OC_COLLECTION_OPTION, NULL, "viewOn",
-                             "make the view with a client that does not encrypt automatically",
-                             "A view cannot have a schema that encrypts");
-}
-
 static bool time_series_path(oc_analysis *a, const oc_elem *e) {
     oc_answer at;
     if (oc_is_absent(e))
@@ -272,20 +258,10 @@ static bool id_index(oc_analysis *a, const oc_elem *e, const char *label) {
     return index_document(a, e->value, label, &strings);
 }
 
-/* Every later comparison would be under the collation, and no command would say so. The server compares ciphertext byte
- * by byte whatever the collation, so an equality would not mean what it means on plain strings. */
+/* Whatever it is: no collation ever applies to ciphertext. */
 static bool default_collation(oc_analysis *a, const oc_elem *e) {
-    search compared = {.compared = true, .left = MAX_VISITS};
     bool not_simple;
-    if (!oc_collation(a, e, &not_simple))
-        return false;
-    return !not_simple || !may_hold_strings(&compared, a->root) ||
-           oc_fail(a->error, OC_COLLATION, NULL, "collation",
-                   "leave the collation out and give it with each query on plain fields",
-                   a->qe ? "A collection with equality indexes of encrypted strings cannot have a default collation "
-                           "other than simple"
-                         : "A collection with deterministically encrypted strings cannot have a default collation "
-                           "other than simple");
+    return oc_collation(a, e, &not_simple);
 }
 
 static bool no_encrypted_fields(oc_analysis *a, const oc_elem *e) {
@@ -309,8 +285,7 @@ static bool check_id_expiry(oc_analysis *a) {
 
 bool oc_analyze_create(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     bool expires = is_given(fields, OC_SLOT_EXPIRE) && is_given(fields, OC_SLOT_CLUSTERED);
-    (void)frame;
-    return no_view(a, fields) && no_encrypted_fields(a, oc_field_get(fields, OC_SLOT_ENCRYPTED_FIELDS)) &&
+    return oc_view(a, frame, fields) && no_encrypted_fields(a, oc_field_get(fields, OC_SLOT_ENCRYPTED_FIELDS)) &&
            validator(a, fields) && time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
            default_collation(a, oc_field_get(fields, OC_SLOT_COLLATION)) &&
            id_index(a, oc_field_get(fields, OC_SLOT_ID_INDEX), "create.idIndex") &&
@@ -358,8 +333,8 @@ static bool changed_expiry(oc_analysis *a, const oc_elem *e) {
 }
 
 bool oc_analyze_coll_mod(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
-    (void)frame;
-    return no_view(a, fields) && validator(a, fields) && time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
+    return oc_view(a, frame, fields) && validator(a, fields) &&
+           time_series(a, oc_field_get(fields, OC_SLOT_TIME_SERIES)) &&
            changed_index(a, oc_field_get(fields, OC_SLOT_KEY)) &&
            changed_expiry(a, oc_field_get(fields, OC_SLOT_EXPIRE));
 }

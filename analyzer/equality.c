@@ -3,6 +3,7 @@
 #include "expression.h"
 #include "mark.h"
 #include "qe_expression.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -34,7 +35,7 @@ static bool compare_with(const oc_scope *s, const oc_result *r, const oc_result 
                        "Comparison of two encrypted fields with different metadata: '%s' and '%s'",
                        oc_name(encrypted->path).text, oc_name(r->path).text);
     case OC_PLAIN:
-        if (node == &oc_absent_node)
+        if (node->absent)
             return true;
         for (const oc_literal *l = node->literal; l; l = l->next)
             if (!mark_literal(s, l, encrypted, op))
@@ -52,6 +53,19 @@ static bool compare_with(const oc_scope *s, const oc_result *r, const oc_result 
     return oc_fail_operand(s, r, op);
 }
 
+/* A field beside which constants stand: none of them may say what its object has lost. */
+static bool check_lost(const oc_scope *s, const oc_results *results, const oc_result *r, const char *op) {
+    bool document = r->node->past != NULL; /* it remembers by itself */
+    oc_str path = document ? no_path : r->path;
+    for (size_t i = 0; (document || path.n) && i < results->count; i++) {
+        const oc_node *other = results->items[i].node;
+        for (const oc_literal *l = other->kind == OC_PLAIN ? other->literal : NULL; l; l = l->next)
+            if (!oc_check_dropped_below(s->a, document ? r->node : s->tree, path, &l->value, op))
+                return false;
+    }
+    return true;
+}
+
 OC_APART bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op) {
     const oc_result *encrypted = first_encrypted(results);
     if (encrypted && s->kept)
@@ -64,9 +78,11 @@ OC_APART bool oc_compare_results(const oc_scope *s, const oc_results *results, c
         return true; /* there is nothing to compare it with */
     for (size_t i = 0; i < results->count; i++) {
         const oc_result *r = &results->items[i];
-        if (!encrypted && r->node->kind != OC_PLAIN)
+        if (oc_is_dropped(r->node) || (!encrypted && r->node->kind != OC_PLAIN))
             return oc_fail_operand(s, r, op);
         if (encrypted && r != encrypted && !compare_with(s, r, encrypted, op))
+            return false;
+        if (!encrypted && !check_lost(s, results, r, op))
             return false;
     }
     return !encrypted || oc_check_comparable(s->a, encrypted->node->meta, &(oc_path){NULL, encrypted->path}, op);
@@ -94,7 +110,7 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
     if (!two_operands(s, operand, sides) || !oc_qe_compare(s, frame, operand, &handled))
         return false;
     if (handled)
-        return oc_add_result(s, out, &oc_plain_node, no_path);
+        return oc_add_result(s, out, oc_computed(s), no_path);
     oc_scope apart;
     s = oc_without_comparisons(s, &apart);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
@@ -102,7 +118,7 @@ bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *ope
         return oc_no_memory(s->a);
     return oc_evaluate_each(s, inner, &sides[0], &results) && oc_evaluate_each(s, inner, &sides[1], &results) &&
            oc_compare_results(s, &results, operand->name.s) && /* a row's name, so it is text */
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* {$literal: [a, b]}: its elements are constants, whatever they look like. */
@@ -156,7 +172,7 @@ static OC_APART bool fail_list(const oc_scope *s, const oc_result *encrypted) {
 static bool all_constant(const oc_results *results, size_t from) {
     for (size_t i = from; i < results->count; i++) {
         const oc_node *node = results->items[i].node;
-        if (node->kind != OC_PLAIN || (!node->literal && node != &oc_absent_node))
+        if (node->kind != OC_PLAIN || (!node->literal && !node->absent))
             return false;
     }
     return true;
@@ -169,7 +185,7 @@ bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, 
     if (!two_operands(s, operand, sides) || !oc_qe_compare(s, frame, operand, &handled))
         return false;
     if (handled)
-        return oc_add_result(s, out, &oc_plain_node, no_path);
+        return oc_add_result(s, out, oc_computed(s), no_path);
     oc_scope apart;
     s = oc_without_comparisons(s, &apart);
     oc_frame *inner = oc_inner_frame(s->a, frame, operand);
@@ -185,5 +201,5 @@ bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, 
         return fail_list(s, first_encrypted(&results));
     if (!listed && !oc_expect_plain(s, inner, &sides[1], "$in"))
         return false;
-    return oc_compare_results(s, &results, "$in") && oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_compare_results(s, &results, "$in") && oc_add_result(s, out, oc_computed(s), no_path);
 }

@@ -2,8 +2,10 @@
 
 #include "expression.h"
 
+#include "dropped.h"
 #include "fields.h"
 #include "mark.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -32,6 +34,8 @@ bool oc_add_result(const oc_scope *s, oc_results *out, const oc_node *node, oc_s
 }
 
 bool oc_add_literal(const oc_scope *s, oc_frame *frame, const oc_elem *place, const oc_elem *value, oc_results *out) {
+    if (oc_is_unseen(s) && !oc_is_harmless(value))
+        return oc_fail_view_constant(s->a, no_path, s->place);
     if (!out->literals)
         return oc_add_result(s, out, &oc_plain_node, no_path);
     oc_literal *literal = oc_arena_alloc(s->a->arena, sizeof *literal);
@@ -89,6 +93,66 @@ bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op) {
                    "Comparison to encrypted fields not supported in %s", s->kept);
 }
 
+OC_APART bool oc_fail_below(oc_analysis *a, const oc_path *path, oc_str prefix, const char *op, const char *hint) {
+    char text[256] = "";
+    oc_path_append(text, sizeof text, path);
+    return oc_fail(a->error, OC_OPERATOR_BELOW, path, op, hint,
+                   "Invalid operation on path '%s' which contains an encrypted path prefix. The prefix is '%s'", text,
+                   oc_name(prefix).text);
+}
+
+bool oc_is_dropped(const oc_node *node) {
+    return node->absent && node->past;
+}
+
+OC_APART bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op) {
+    return oc_fail(a->error, OC_FIELD_DROPPED, &(oc_path){NULL, path}, op, "put the comparison before that stage",
+                   "Cannot compare the encrypted field '%s' after %s has dropped it: nothing would match, and the "
+                   "value would be sent as it is",
+                   oc_name(path).text, stage);
+}
+
+/* "path.name" */
+static bool join_path(oc_analysis *a, oc_str path, oc_str name, oc_str *out) {
+    size_t dot = path.n > 0, len = path.n + dot + name.n;
+    char *text = oc_arena_alloc(a->arena, len + 1);
+    if (!text)
+        return oc_no_memory(a);
+    memcpy(text, path.s, path.n);
+    text[path.n] = '.';
+    memcpy(text + path.n + dot, name.s, name.n);
+    *out = (oc_str){text, len};
+    return true;
+}
+
+static bool check_dropped_member(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e, const char *op) {
+    const char *stage;
+    const oc_node *before = oc_dropped_find(tree, path, &a->lookup, &stage);
+    if (!before)
+        return false;
+    if (stage && before->kind != OC_PLAIN && (before->kind != OC_ABOVE || e->type == OC_DOCUMENT))
+        return oc_fail_dropped(a, path, stage, op);
+    return oc_check_dropped_below(a, tree, path, e, op);
+}
+
+OC_APART bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e,
+                                     const char *op) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        bool same = e->type == OC_ARRAY || oc_str_starts(member.name, "$"); /* an operator's operand */
+        oc_str below = path;
+        if (member.type != OC_DOCUMENT && member.type != OC_ARRAY && same)
+            continue;
+        if (!same && !join_path(a, path, member.name, &below))
+            return false;
+        if (!oc_derive_work(&a->lookup) || !(same ? oc_check_dropped_below(a, tree, below, &member, op)
+                                                  : check_dropped_member(a, tree, below, &member, op)))
+            return false;
+    }
+    return true;
+}
+
 static const char *describe(const oc_node *node) {
     switch (node->kind) {
     case OC_ABOVE: return ", which is an object with encrypted fields";
@@ -100,6 +164,8 @@ static const char *describe(const oc_node *node) {
 bool oc_fail_operand(const oc_scope *s, const oc_result *r, const char *op) {
     if (r->node->kind == OC_UNKNOWN)
         return oc_fail_unknown_node(s, r->node, r->path);
+    if (oc_is_dropped(r->node))
+        return oc_fail_dropped(s->a, r->path, r->node->past->stage, op);
     if (s->kept)
         return oc_fail_kept(s, r->path, op);
     if (s->a->qe && r->path.n)
@@ -126,9 +192,7 @@ static bool fail_step(const oc_scope *s, const oc_node *node, oc_str path, const
         return oc_fail_unknown_node(s, node, path);
     if (node->kind == OC_CONFLICT)
         return oc_fail_conflict(s->a->error, &where);
-    return oc_fail(s->a->error, OC_OPERATOR_BELOW, &where, s->place, "the whole field is encrypted as one value",
-                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", oc_name(path).text,
-                   oc_name(prefix).text);
+    return oc_fail_below(s->a, &where, prefix, s->place, "the whole field is encrypted as one value");
 }
 
 /* One component; *arrays counts those that the path went through. */
@@ -141,12 +205,23 @@ static const oc_node *take_step(const oc_scope *s, const oc_node *node, oc_str p
     return NULL;
 }
 
+/* A path that leads to nothing, or into an array that remembers: what it led to before a stage dropped that. */
+static const oc_node *followed_to_nothing(const oc_scope *s, const oc_node *root, oc_str path, const oc_node *node) {
+    const char *stage;
+    const oc_node *before = oc_dropped_find(root, path, &s->a->lookup, &stage);
+    if (!before || !stage || before->kind == OC_PLAIN)
+        return before ? node : NULL;
+    return oc_dropped_field(before, stage, &s->a->lookup);
+}
+
 /* A path into an array gives an array, if an empty one, so there what is absent in its elements is not absent. */
 static const oc_node *followed(const oc_scope *s, const oc_node *node, unsigned arrays, bool maybe_array) {
     if (is_literal(node))
         return &oc_plain_node; /* what an earlier stage wrote is out of reach */
     if (node == &oc_absent_node && (arrays || maybe_array))
         return &oc_plain_node;
+    if (node->absent)
+        return node;
     for (unsigned i = 0; node && i < arrays; i++)
         node = oc_derive_array(node, false, &s->a->lookup);
     if (!node || arrays)
@@ -154,7 +229,8 @@ static const oc_node *followed(const oc_scope *s, const oc_node *node, unsigned 
     return maybe_array ? oc_derive_maybe_array(node, &s->a->lookup) : node;
 }
 
-const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
+const oc_node *oc_follow(const oc_scope *s, const oc_node *root, oc_str path) {
+    const oc_node *node = root;
     const char *end = path.s + path.n;
     unsigned arrays = 0;
     bool maybe_array = false;
@@ -174,7 +250,9 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *node, oc_str path) {
         fail_step(s, node, path, end);
         return NULL;
     }
-    return followed(s, node, arrays, maybe_array);
+    if (node == &oc_absent_node || node->held[0])
+        node = followed_to_nothing(s, root, path, node);
+    return node ? followed(s, node, arrays, maybe_array) : NULL;
 }
 
 /* In $redact with $$DESCEND, a field path is evaluated at every level. */
@@ -199,7 +277,7 @@ static bool field_path(const oc_scope *s, oc_str path, oc_results *out) {
     return node && plain_at_all_levels(s, path) && oc_add_result(s, out, node, path);
 }
 
-bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
+bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name, const oc_node *node) {
     enum { MOST_VARIABLES = 250 };
     unsigned count = *variables ? (*variables)->count + 1 : 1;
     oc_variable *v = oc_arena_alloc(a->arena, sizeof *v);
@@ -208,25 +286,31 @@ bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name) {
     if (count > MOST_VARIABLES)
         return oc_fail(a->error, OC_TOO_COMPLEX, NULL, NULL, NULL, "More than %d variables are in scope",
                        MOST_VARIABLES);
-    *v = (oc_variable){*variables, name, count};
+    *v = (oc_variable){*variables, name, node, count};
     *variables = v;
     return true;
 }
 
-bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const char *place) {
+bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const oc_node *node, const char *place) {
     uint8_t first = name.n ? (uint8_t)name.s[0] : 0;
     if ((first >= 'a' && first <= 'z') || first >= 0x80)
-        return oc_bind(a, variables, name);
+        return oc_bind(a, variables, name, node);
     return oc_fail(a->error, OC_VARIABLE_BOUND, NULL, place, "name variables in lower case",
                    "%s cannot bind the variable $$%s where a schema of the request encrypts something", place,
                    oc_name(name).text);
 }
 
-static bool is_variable(const oc_scope *s, oc_str name) {
-    for (const oc_variable *v = s->variables; v; v = v->up)
-        if (oc_str_eq(v->name, name))
-            return true;
-    return false;
+bool oc_bind_value(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *place,
+                   const oc_variable **variables) {
+    const oc_node *node = oc_evaluate_plain(s, frame, e, place);
+    return node && oc_bind_user(s->a, variables, e->name, node, place);
+}
+
+static const oc_variable *find_variable(const oc_scope *s, oc_str name) {
+    const oc_variable *v = s->variables;
+    while (v && !oc_str_eq(v->name, name))
+        v = v->up;
+    return v;
 }
 
 static bool is_system_variable(oc_str name) {
@@ -252,7 +336,10 @@ static bool variable(const oc_scope *s, oc_str text, oc_results *out) {
     }
     if (oc_str_is(name, "REMOVE"))
         return oc_add_result(s, out, &oc_absent_node, no_path);
-    if (is_system_variable(name) || is_variable(s, name))
+    const oc_variable *v = find_variable(s, name);
+    if (v)
+        return oc_add_result(s, out, dot ? oc_follow(s, v->node, path) : v->node, dot ? path : no_path);
+    if (is_system_variable(name))
         return oc_add_result(s, out, &oc_plain_node, no_path);
     return oc_fail(s->a->error, OC_VARIABLE_UNDEFINED, NULL, s->place, NULL, "Use of undefined variable: %s",
                    oc_name(name).text);
@@ -423,6 +510,8 @@ static OC_APART bool named_operands(const oc_scope *s, oc_frame *frame, const oc
     while (oc_next(&it, &e)) {
         if (!oc_find_operand(row->names, e.name, &mark))
             return fail_operand_name(s, row->name, e.name);
+        if (oc_is_unseen(s) && oc_is_manner(e.name, &e))
+            continue;
         if (mark == ' ' ? !oc_expect_plain(s, inner, &e, row->name)
                         : !oc_is_constant(&e) && !oc_fail_constant(s->a, row->name, e.name))
             return false;
@@ -438,8 +527,8 @@ bool oc_expect_plain_operands(const oc_scope *s, oc_frame *frame, const oc_elem 
     oc_elem e;
     if (!inner)
         return oc_no_memory(s->a);
-    while (oc_next(&it, &e))
-        if (!oc_expect_plain(s, inner, &e, op))
+    for (size_t i = 0; oc_next(&it, &e); i++)
+        if (!(oc_is_unseen(s) && oc_is_count(op, i, &e)) && !oc_expect_plain(s, inner, &e, op))
             return false;
     return true;
 }
@@ -471,6 +560,16 @@ static OC_APART bool fail_operator(const oc_scope *s, oc_str name) {
                    "Unrecognized expression '%s'", oc_name(name).text);
 }
 
+/* Constants beside what is known. */
+static OC_APART bool known_comparison(const oc_scope *s, oc_frame *inner, const oc_elem *operand, oc_results *out,
+                                      const oc_expression_operator *row) {
+    oc_scope known = *s;
+    known.known = true;
+    return row->evaluate
+               ? row->evaluate(&known, inner, operand, out)
+               : plain_operator(&known, inner, operand, row) && oc_add_result(&known, out, &oc_plain_node, no_path);
+}
+
 static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_elem *operand,
                                oc_results *out) {
     const oc_expression_operator *row = oc_expression_find(operand->name);
@@ -487,9 +586,11 @@ static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem
     oc_scope apart;
     if (!row->compares)
         s = oc_without_comparisons(s, &apart);
+    if (oc_is_unseen(s) && oc_compares_known(s, row->name, operand))
+        return known_comparison(s, inner, operand, out, row);
     if (row->evaluate)
         return row->evaluate(s, inner, operand, out);
-    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, &oc_plain_node, no_path);
+    return plain_operator(s, inner, operand, row) && oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- the walk ---- */
@@ -532,14 +633,21 @@ const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e)
     return evaluate_member(s, frame, e, &(oc_results){0});
 }
 
+static bool are_plain(const oc_scope *s, const oc_results *results, const char *op) {
+    for (size_t i = 0; i < results->count; i++)
+        if (results->items[i].node->kind != OC_PLAIN || oc_is_dropped(results->items[i].node))
+            return oc_fail_operand(s, &results->items[i], op);
+    return true;
+}
+
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
     oc_results results = {.plain = true};
-    if (!oc_evaluate_each(s, frame, e, &results))
-        return false;
-    for (size_t i = 0; i < results.count; i++)
-        if (results.items[i].node->kind != OC_PLAIN)
-            return oc_fail_operand(s, &results.items[i], op);
-    return true;
+    return oc_evaluate_each(s, frame, e, &results) && are_plain(s, &results, op);
+}
+
+const oc_node *oc_evaluate_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
+    oc_results results = {.plain = false};
+    return oc_evaluate_each(s, frame, e, &results) && are_plain(s, &results, op) ? oc_join_results(s, &results) : NULL;
 }
 
 bool oc_condition(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op) {
@@ -556,7 +664,7 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let) {
     oc_iter it = oc_elem_iter(let);
     oc_elem e;
     while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&scope, &inner, &e, "let") || !oc_bind_user(a, &a->variables, e.name, "let"))
+        if (!oc_bind_value(&scope, &inner, &e, "let", &a->variables))
             return false;
     }
     return true;

@@ -19,7 +19,8 @@
 typedef struct oc_variable {
     const struct oc_variable *up;
     oc_str name;
-    unsigned count; /* of variables up to this one */
+    const oc_node *node; /* plain, but remembering what stages have dropped of it, perhaps */
+    unsigned count;      /* of variables up to this one */
 } oc_variable;
 
 /* What has been compared with range indexes so far (qe_range.h). */
@@ -37,6 +38,7 @@ typedef struct oc_scope {
     const oc_node *tree; /* of the document that field paths lead into */
     const oc_variable *variables;
     const char *place;       /* the stage, for messages: "$project" */
+    bool known;              /* constants stand beside fields that are known, though others are unseen (view.h) */
     const oc_levels *levels; /* field paths must be plain at each of these; NULL: none */
     const char *kept;        /* the clause of a filter that the server keeps, where nothing is marked; NULL: a query */
     /* Queryable Encryption: the tree of the collection, as long as the pipeline has kept its paths (NULL: it has not);
@@ -79,6 +81,8 @@ const oc_scope *oc_without_comparisons(const oc_scope *s, oc_scope *copy);
 bool oc_expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
 /* The same of the operands of `op`, one or an array of them. */
 bool oc_expect_plain_operands(const oc_scope *s, oc_frame *frame, const oc_elem *operand, const char *op);
+/* The same, and what it yields; NULL on failure. */
+const oc_node *oc_evaluate_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
 /* Evaluates a condition: plain as well. `$eq` of an encrypted field and a constant is such. */
 bool oc_condition(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *op);
 /* Follows a dotted path from `node`, as field paths of expressions do. NULL on failure. */
@@ -91,8 +95,11 @@ oc_frame *oc_inner_frame(oc_analysis *a, oc_frame *up, const oc_elem *e);
 
 /* Puts a variable in scope whose name is the user's. System variables cannot be rebound: the server allows it for
  * CURRENT, which changes what every field path means. */
-bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const char *place);
-bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name);
+bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, const oc_node *node, const char *place);
+bool oc_bind(oc_analysis *a, const oc_variable **variables, oc_str name, const oc_node *node);
+/* The same with the value of the expression `e`, under its name. */
+bool oc_bind_value(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *place,
+                   const oc_variable **variables);
 /* Puts the variables of a command's `let`, or of an update statement's `c`, in scope: constants, out of reach of a
  * comparison with an encrypted field. `let` is an element of the document of `frame`, or absent. */
 bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let);
@@ -101,6 +108,14 @@ bool oc_bind_let(oc_analysis *a, oc_frame *frame, const oc_elem *let);
 bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op);
 /* What a failure says of a node that is not plain. Always false. */
 bool oc_fail_operand(const oc_scope *s, const oc_result *result, const char *op);
+/* A field that a stage has dropped, and that was encrypted. */
+bool oc_is_dropped(const oc_node *node);
+bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op);
+/* That no object which is compared with the path (or stands in an array or operator that is) has a field for what
+ * stages have dropped of `tree`. An empty path: the document itself. */
+bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e, const char *op);
+/* A path that leads below the encrypted field `prefix`. */
+bool oc_fail_below(oc_analysis *a, const oc_path *path, oc_str prefix, const char *op, const char *hint);
 bool oc_fail_kept(const oc_scope *s, oc_str path, const char *op);
 bool oc_fail_unknown_node(const oc_scope *s, const oc_node *node, oc_str path);
 

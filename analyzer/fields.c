@@ -91,6 +91,16 @@ static bool fail_field(oc_analysis *a, oc_rule rule, const char *label, oc_str n
                    rule == OC_FIELD_DUPLICATE ? "a duplicate" : "an unknown");
 }
 
+bool oc_fail_duplicate(oc_analysis *a, const char *label, oc_str name) {
+    return fail_field(a, OC_FIELD_DUPLICATE, label, name, "give the field once");
+}
+
+static bool fail_refused(oc_analysis *a, const char *label, oc_str name) {
+    oc_name_text text = oc_name(name);
+    return oc_fail(a->error, OC_NOT_SUPPORTED, NULL, text.text, "leave it out: it is for servers among themselves",
+                   "BSON field '%s.%s' is not supported with automatic encryption", label, text.text);
+}
+
 bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows, bool top, const char *label,
                        oc_fields *out) {
     oc_nameset seen = {0};
@@ -101,11 +111,13 @@ bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows,
         switch (oc_nameset_add(&seen, a->arena, e.name)) {
         case OC_NAME_ADDED: break;
         case OC_NAME_NO_MEMORY: return oc_no_memory(a);
-        case OC_NAME_PRESENT: return fail_field(a, OC_FIELD_DUPLICATE, label, e.name, "give the field once");
+        case OC_NAME_PRESENT: return oc_fail_duplicate(a, label, e.name);
         }
         if (top && first)
             continue;
         const oc_field *row = find(rows, e.name);
+        if (row && row->slot == OC_SLOT_REFUSED)
+            return fail_refused(a, label, e.name);
         if (row)
             out->slot[row->slot] = e;
         else if (!top || !(is_generic(e.name) || is_schema_field(e.name)))
@@ -162,7 +174,7 @@ bool oc_options(oc_analysis *a, const oc_elem *e, const char *label, const char 
                 a, OC_FIELD_UNKNOWN, label, member.name,
                 "only documented fields can be analysed while a schema of the request encrypts something");
         if (out[i].start)
-            return fail_field(a, OC_FIELD_DUPLICATE, label, member.name, "give the field once");
+            return oc_fail_duplicate(a, label, member.name);
         if (constant && !oc_is_constant(&member))
             return oc_fail_constant(a, label, member.name);
         out[i] = member;

@@ -7,7 +7,8 @@
 
 /* Fields that some handler looks at. A command has each at most once. */
 typedef enum oc_slot {
-    OC_SLOT_NONE, /* known, and of no interest */
+    OC_SLOT_NONE,    /* known, and of no interest */
+    OC_SLOT_REFUSED, /* known, and never with a schema that encrypts */
     OC_SLOT_FILTER,
     OC_SLOT_UPDATE,
     OC_SLOT_COLLATION,
@@ -55,8 +56,9 @@ static inline const oc_elem *oc_field_get(const oc_fields *fields, oc_slot slot)
  * one that we did not. `label` names the document in messages: "find", "update.updates". */
 bool oc_fields_collect(oc_analysis *a, const uint8_t *doc, const oc_field *rows, bool top, const char *label,
                        oc_fields *out);
-/* The error for a required field that is not there; always false. */
+/* The errors for a required field that is not there, and for one given twice; always false. */
 bool oc_fail_missing(oc_analysis *a, const char *label, const char *name);
+bool oc_fail_duplicate(oc_analysis *a, const char *label, oc_str name);
 
 /* The same for the object of a stage or an operator: sorts the fields of `e` into out[], by their place in `names`,
  * which has them with spaces between; one with '=' before it must be a constant. An absent one is left as it is (zeroed

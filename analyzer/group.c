@@ -9,6 +9,7 @@
 #include "keys.h"
 #include "mark.h"
 #include "normal_form.h"
+#include "view.h"
 
 /* ---- keys ---- */
 
@@ -76,7 +77,7 @@ static oc_str key_name(const oc_elem *e) {
 /* A key that documents are grouped by: plain, deterministic, or an object of such fields. Its node, or NULL. */
 static const oc_node *group_key(const oc_scope *s, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = oc_evaluate(s, frame, e);
-    return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? node : NULL;
+    return node && check_key(s, e, node, &(oc_path){NULL, key_name(e)}) ? oc_known(node) : NULL;
 }
 
 /* A field that documents are partitioned by, named by its path: plain or deterministic. */
@@ -158,8 +159,8 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
         return false;
     for (size_t i = 0; i < results.count; i++) {
         const oc_result *r = &results.items[i];
-        if (r->node->kind == OC_UNKNOWN)
-            return oc_fail_unknown_node(s, r->node, r->path);
+        if (r->node->kind == OC_UNKNOWN || oc_is_dropped(r->node))
+            return oc_fail_operand(s, r, op);
         if (r->node->kind != OC_PLAIN)
             return oc_fail(s->a->error, OC_ACCUMULATOR, &(oc_path){NULL, r->path}, op,
                            "collect the values with $push, and compute in the application",
@@ -171,6 +172,8 @@ static bool expect_plain(const oc_scope *s, oc_frame *frame, const oc_elem *e, c
 /* One named operand: `mark` is what stands before its name in the row. */
 static bool named_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, const oc_accumulator *row, char mark,
                           const oc_node **passed) {
+    if (oc_is_unseen(s) && oc_is_manner(e->name, e))
+        return true;
     if (mark == '=')
         return oc_is_constant(e) || oc_fail_constant(s->a, row->name, e->name);
     if (mark == '<')
@@ -207,7 +210,7 @@ static const oc_node *accumulate_named(const oc_scope *s, oc_frame *frame, const
         if (!named_operand(s, inner, &e, row, mark, &passed))
             return NULL;
     }
-    return passed == &oc_absent_node ? &oc_plain_node : passed;
+    return passed == &oc_absent_node ? &oc_plain_node : passed; /* no operand was one to pass */
 }
 
 static const oc_node *array_of(const oc_scope *s, const oc_node *element) {
@@ -223,6 +226,14 @@ static bool no_operand(const oc_scope *s, const oc_elem *e) {
     return (e->type == OC_DOCUMENT && !oc_bson_first(e->value, &first)) ||
            oc_fail(s->a->error, OC_COMMAND_SHAPE, NULL, oc_name(e->name).text, NULL, "%s takes no arguments, only {}",
                    oc_name(e->name).text);
+}
+
+/* {$sum: 1} */
+static bool counts_documents(const oc_accumulator *row, const oc_elem *e) {
+    uint64_t one = 0x3FF0000000000000;
+    return strcmp(row->name, "$sum") == 0 &&
+           ((e->type == OC_INT32 && oc_u32(e->value) == 1) || (e->type == OC_INT64 && oc_u64(e->value) == 1) ||
+            (e->type == OC_DOUBLE && oc_u64(e->value) == one));
 }
 
 /* Evaluates {$sum: …}, the operator element in the document of `frame`; NULL on failure. */
@@ -241,6 +252,8 @@ static const oc_node *accumulate(const oc_scope *s, oc_frame *frame, const oc_el
     case OC_ACCUMULATE_PUSH: return array_of(s, oc_evaluate(s, frame, e));
     case OC_ACCUMULATE_SET: return set_of(s, frame, e);
     case OC_ACCUMULATE_PLAIN:
+        if (oc_is_unseen(s) && counts_documents(row, e))
+            return &oc_plain_node;
         return (row->operand == OC_OPERAND_OPAQUE ? no_operand(s, e) : expect_plain(s, frame, e, row->name))
                    ? &oc_plain_node
                    : NULL;
@@ -269,7 +282,8 @@ static const oc_node *output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) 
         oc_no_memory(p->scope.a);
         return NULL;
     }
-    return accumulate(&p->scope, inner, &op, OC_IN_GROUP);
+    const oc_node *node = accumulate(&p->scope, inner, &op, OC_IN_GROUP);
+    return node ? oc_known(node) : NULL;
 }
 
 /* What a group's documents have. */
@@ -320,22 +334,23 @@ static bool outputs(oc_pipeline *p, oc_frame *frame, const oc_elem *e, grouped *
     return true;
 }
 
+/* The key is judged first, wherever it stands: established suites expect its error before those of accumulators. */
 bool oc_stage_group(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     grouped g = {0};
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
-    oc_elem member;
+    oc_elem member, key;
     if (e->type != OC_DOCUMENT)
         return oc_fail_stage(p, NULL, NULL, "wants an object");
     if (!inner)
         return oc_no_memory(p->scope.a);
-    if (!start(p, &g, e))
+    if (!oc_bson_find(e->value, "_id", &key))
+        return oc_fail_stage(p, NULL, "group all documents with _id: null", "needs an _id");
+    if (!start(p, &g, e) || !add(p, &g, key.name, group_key(&p->scope, inner, &key)))
         return false;
-    while (oc_next(&it, &member)) {
-        bool key = oc_str_is(member.name, "_id");
-        if (!add(p, &g, member.name, key ? group_key(&p->scope, inner, &member) : output(p, inner, &member)))
+    while (oc_next(&it, &member))
+        if (member.start != key.start && !add(p, &g, member.name, output(p, inner, &member)))
             return false;
-    }
     return finish(p, &g) && oc_normalise_group_later(p->scope.a, inner, oc_stage_is_qe(p));
 }
 
@@ -343,8 +358,18 @@ static bool add_count(oc_pipeline *p, grouped *g) {
     return add(p, g, (oc_str){"count", 5}, &oc_plain_node);
 }
 
+/* A path or an operator. A constant would make one group of all documents, so no server takes it. */
+static bool is_computed(const oc_elem *e) {
+    oc_elem first;
+    if (e->type == OC_DOCUMENT)
+        return oc_bson_first(e->value, &first) && oc_str_starts(first.name, "$");
+    return field_path(e).s != NULL;
+}
+
 bool oc_stage_sort_by_count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     grouped g = {0};
+    if (!is_computed(e))
+        return oc_fail_stage(p, NULL, NULL, "wants a path that starts with '$', or an expression");
     return start(p, &g, NULL) && add(p, &g, (oc_str){"_id", 3}, group_key(&p->scope, frame, e)) && add_count(p, &g) &&
            finish(p, &g);
 }
@@ -360,19 +385,26 @@ static bool bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e, const oc_e
     if (!oc_expect_plain(&p->scope, inner, by, p->scope.place) ||
         !start(p, &g, output_spec->start ? output_spec : NULL))
         return false;
-    return add(p, &g, (oc_str){"_id", 3}, &oc_plain_node) &&
+    return add(p, &g, (oc_str){"_id", 3}, oc_stage_values(p)) &&
            (output_spec->start ? outputs(p, inner, output_spec, &g) : add_count(p, &g)) && finish(p, &g);
+}
+
+/* Where the stage holds constants that are compared with values, or become some. */
+static bool no_unseen_values(const oc_pipeline *p) {
+    return !p->scope.tree->unseen || oc_fail_view_constant(p->scope.a, (oc_str){"", 0}, p->scope.place);
 }
 
 bool oc_stage_bucket(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
     return oc_stage_options(p, e, "groupBy =boundaries =default output", parts) &&
+           (parts[1].start || oc_fail_stage(p, NULL, NULL, "needs boundaries")) && no_unseen_values(p) &&
            bucket(p, frame, e, &parts[0], &parts[3]);
 }
 
 bool oc_stage_bucket_auto(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[4] = {0};
     return oc_stage_options(p, e, "groupBy =buckets output =granularity", parts) &&
+           (parts[1].start || oc_fail_stage(p, NULL, NULL, "needs buckets")) &&
            bucket(p, frame, e, &parts[0], &parts[2]);
 }
 
@@ -456,6 +488,13 @@ static bool partition_fields(oc_pipeline *p, const oc_elem *e) {
     return true;
 }
 
+/* {bounds: [from, to]}, not "full" or "partition". */
+static bool has_bounds(const oc_elem *range) {
+    oc_elem bounds;
+    return range->start && range->type == OC_DOCUMENT && oc_bson_find(range->value, "bounds", &bounds) &&
+           bounds.type == OC_ARRAY;
+}
+
 bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_elem parts[3] = {0};
     oc_str field;
@@ -465,7 +504,8 @@ bool oc_stage_densify(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!parts[0].start)
         return oc_fail_stage(p, NULL, NULL, "needs a field");
     return oc_stage_string(p, &parts[0], &field) && oc_stage_plain_path(p, field) &&
-           (!parts[1].start || partition_fields(p, &parts[1])) && oc_stage_set(p, field, &oc_plain_node);
+           (!has_bounds(&parts[2]) || no_unseen_values(p)) && (!parts[1].start || partition_fields(p, &parts[1])) &&
+           oc_stage_set(p, field, oc_stage_values(p));
 }
 
 /* {path: {value: <expression>} or {method: "linear" | "locf"}} */
@@ -480,7 +520,7 @@ static bool fill_output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         oc_elem parts[2] = {0};
-        if (!oc_stage_set(&after, member.name, &oc_plain_node) || !oc_stage_plain_path(p, member.name) ||
+        if (!oc_stage_set(&after, member.name, oc_stage_values(p)) || !oc_stage_plain_path(p, member.name) ||
             !oc_stage_options(p, &member, "value =method", parts))
             return false;
         oc_frame *field = oc_inner_frame(p->scope.a, inner, &member);

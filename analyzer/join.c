@@ -7,26 +7,7 @@
 #include "mark.h"
 #include "match.h"
 
-static const char one_collection[] =
-    "let the driver send the schemas of all collections: libmongocrypt 1.13 or later, and a driver that supports "
-    "$lookup with automatic encryption";
-
 /* ---- namespaces ---- */
-
-/* "db.coll" for a collection in the database of the pipeline. */
-static bool same_database(const oc_pipeline *p, oc_str coll, oc_str *ns) {
-    const char *dot = memchr(p->ns.s, '.', p->ns.n);
-    size_t db = dot ? (size_t)(dot - p->ns.s) : 0;
-    char *text = oc_arena_alloc(p->scope.a->arena, db + 1 + coll.n);
-    if (!text)
-        return oc_no_memory(p->scope.a);
-    memcpy(text, p->ns.s, db);
-    text[db] = '.';
-    if (coll.n)
-        memcpy(text + db + 1, coll.s, coll.n);
-    *ns = (oc_str){text, db + 1 + coll.n};
-    return true;
-}
 
 static const oc_str no_collection = {"", 0};
 
@@ -42,7 +23,7 @@ static bool fail_collection(const oc_pipeline *p) {
 static bool read_collection(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
     oc_elem parts[2] = {0};
     if (e->type == OC_STRING)
-        return same_database(p, oc_elem_str(e), ns);
+        return oc_stage_namespace(p, oc_elem_str(e), ns);
     if (e->type != OC_DOCUMENT)
         return fail_collection(p);
     if (!oc_stage_options(p, e, "db coll", parts))
@@ -50,22 +31,7 @@ static bool read_collection(const oc_pipeline *p, const oc_elem *e, oc_str *ns) 
     if (!parts[1].start || parts[1].type != OC_STRING ||
         (parts[0].start && (parts[0].type != OC_STRING || !in_database(p, oc_elem_str(&parts[0])))))
         return fail_collection(p);
-    return same_database(p, oc_elem_str(&parts[1]), ns);
-}
-
-/* The tree of another collection. */
-static const oc_node *foreign_tree(const oc_pipeline *p, oc_str ns) {
-    oc_analysis *a = p->scope.a;
-    const oc_node *tree = oc_analysis_namespace(a, ns);
-    if (tree)
-        return tree;
-    if (a->namespace_table.count == 0)
-        oc_fail(a->error, OC_SCHEMA_MISSING, NULL, p->scope.place, one_collection,
-                "Pipeline over an encrypted collection cannot reference additional collections: '%s'",
-                oc_name(ns).text);
-    else
-        oc_fail_no_schema(a, ns);
-    return NULL;
+    return oc_stage_namespace(p, oc_elem_str(&parts[1]), ns);
 }
 
 /* Where a stage's documents come from: a collection, or $documents in its pipeline. */
@@ -74,10 +40,10 @@ static bool foreign(const oc_pipeline *p, const oc_elem *from, const oc_elem *pi
     oc_elem first, source;
     *tree = &oc_plain_node;
     if (from->start)
-        return read_collection(p, from, ns) && (*tree = foreign_tree(p, *ns)) != NULL;
+        return read_collection(p, from, ns) && (*tree = oc_stage_collection(p, *ns)) != NULL;
     if (pipeline->start && pipeline->type == OC_ARRAY && oc_bson_first(pipeline->value, &first) &&
         first.type == OC_DOCUMENT && oc_bson_first(first.value, &source) && oc_str_is(source.name, "$documents"))
-        return same_database(p, no_collection, ns);
+        return oc_stage_namespace(p, no_collection, ns);
     return oc_fail_stage(p, NULL, NULL, "needs a collection, or a pipeline that starts with $documents");
 }
 
@@ -128,11 +94,9 @@ static bool bind_variables(const oc_pipeline *p, oc_frame *frame, const oc_elem 
     oc_elem e;
     if (!inner)
         return oc_no_memory(p->scope.a);
-    while (oc_next(&it, &e)) {
-        if (!oc_expect_plain(&p->scope, inner, &e, p->scope.place) ||
-            !oc_bind_user(p->scope.a, variables, e.name, p->scope.place))
+    while (oc_next(&it, &e))
+        if (!oc_bind_value(&p->scope, inner, &e, p->scope.place, variables))
             return false;
-    }
     return true;
 }
 
@@ -164,7 +128,8 @@ bool oc_stage_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!bind_variables(p, inner, &parts[LET], &variables))
         return false;
     out = tree;
-    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], tree, tree, ns, variables, &out))
+    const oc_source source = {.tree = tree, .ns = ns, .sourceless = !parts[FROM].start, .variables = variables};
+    if (parts[PIPELINE].start && !oc_sub_pipeline(p, inner, &parts[PIPELINE], &source, &out))
         return false;
     return set_joined(p, &parts[AS], out, true);
 }
@@ -210,7 +175,8 @@ bool oc_stage_graph_lookup(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!connect(p, inner, parts))
         return false;
     oc_scope collection = p->scope;
-    collection.tree = collection.original = p->collection;
+    collection.tree = p->collection;
+    collection.original = p->apart ? NULL : p->collection;
     if (parts[RESTRICT].start && !oc_filter_in(&collection, inner, &parts[RESTRICT]))
         return false;
     if (parts[DEPTH_FIELD].start) {
@@ -239,7 +205,9 @@ bool oc_stage_union_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     if (!foreign(p, &parts[0], &parts[1], &ns, &tree))
         return false;
     out = tree;
-    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], tree, NULL, ns, p->scope.variables, &out))
+    const oc_source source = {
+        .tree = tree, .ns = ns, .sourceless = !parts[0].start, .apart = true, .variables = p->scope.variables};
+    if (parts[1].start && !oc_sub_pipeline(p, inner, &parts[1], &source, &out))
         return false;
     p->scope.tree = oc_derive_either(p->scope.tree, out, p->scope.place, &p->scope.a->lookup);
     return p->scope.tree != NULL;
@@ -251,13 +219,13 @@ bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
-    if (e->type != OC_DOCUMENT)
+    if (e->type != OC_DOCUMENT || oc_count_members(e) == 0)
         return oc_fail_stage(p, NULL, NULL, "wants an object of pipelines");
     if (!inner || !facets.scope.tree)
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         const oc_node *out;
-        if (!oc_sub_pipeline_of(p, inner, &member, &out) ||
+        if (!oc_stage_name(p, member.name) || !oc_sub_pipeline_of(p, inner, &member, &out) ||
             !oc_stage_set(&facets, member.name, oc_derive_array(out, false, &p->scope.a->lookup)))
             return false;
     }
@@ -316,7 +284,7 @@ static bool combine(const oc_pipeline *p, oc_frame *frame, const oc_elem *e, con
         return false;
     oc_iter it = oc_elem_iter(pipelines);
     while (oc_next(&it, &member))
-        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, p->scope.place))
+        if (!oc_bind_user(p->scope.a, &scope.variables, member.name, &oc_plain_node, p->scope.place))
             return false;
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, &combination);
     if (!inner)
@@ -366,13 +334,13 @@ static bool read_target(const oc_pipeline *p, const oc_elem *e, oc_str *ns) {
         target = &merge[INTO];
     }
     if (target->start && target->type == OC_STRING)
-        return same_database(p, oc_elem_str(target), ns);
+        return oc_stage_namespace(p, oc_elem_str(target), ns);
     if (!target->start || !oc_stage_options(p, target, "db coll =timeseries", parts))
         return fail_target(p);
     if (!parts[1].start || parts[1].type != OC_STRING ||
         (parts[0].start && (parts[0].type != OC_STRING || !in_database(p, oc_elem_str(&parts[0])))))
         return fail_target(p);
-    return same_database(p, oc_elem_str(&parts[1]), ns);
+    return oc_stage_namespace(p, oc_elem_str(&parts[1]), ns);
 }
 
 bool oc_refer_target(oc_pipeline *p, const oc_elem *e) {
@@ -405,12 +373,13 @@ bool oc_stage_merge(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(p->scope.a);
-    if (!same_database(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
+    if (!oc_stage_namespace(p, no_collection, &ns) || !oc_stage_options(p, e, merge_options, parts) ||
         !bind_variables(p, inner, &parts[MERGE_LET], &variables) ||
-        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}))
+        !oc_bind(p->scope.a, &variables, (oc_str){"new", 3}, &oc_plain_node))
         return false;
+    const oc_source target = {.tree = &oc_plain_node, .ns = ns, .apart = true, .variables = variables};
     return !parts[WHEN_MATCHED].start || parts[WHEN_MATCHED].type != OC_ARRAY ||
-           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &oc_plain_node, NULL, ns, variables, &out);
+           oc_sub_pipeline(p, inner, &parts[WHEN_MATCHED], &target, &out);
 }
 
 /* ---- where nothing is encrypted: names only ---- */
@@ -421,23 +390,38 @@ static bool refer_foreign(oc_pipeline *p, const oc_elem *from, const oc_elem *pi
     return foreign(p, from, pipeline, &ns, &tree) && (!pipeline->start || oc_refer_sub_pipeline(p, pipeline, ns));
 }
 
+/* The options that name what is read. Of one given twice, somebody else might read the other. */
+static bool refer_options(const oc_pipeline *p, const oc_elem *e, const char *collection, oc_elem *from,
+                          oc_elem *pipeline) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (oc_next(&it, &member)) {
+        oc_elem *option = oc_str_is(member.name, collection)   ? from
+                          : oc_str_is(member.name, "pipeline") ? pipeline
+                                                               : NULL;
+        if (option && option->start)
+            return oc_fail_duplicate(p->scope.a, p->scope.place, member.name);
+        if (option)
+            *option = member;
+    }
+    return e->type == OC_DOCUMENT || fail_collection(p);
+}
+
 bool oc_refer_lookup(oc_pipeline *p, const oc_elem *e) {
+    oc_elem from = {0}, pipeline = {0};
+    return refer_options(p, e, "from", &from, &pipeline) && refer_foreign(p, &from, &pipeline);
+}
+
+bool oc_refer_union_with(oc_pipeline *p, const oc_elem *e) {
     oc_elem from = {0}, pipeline = {0};
     if (e->type == OC_STRING)
         return refer_foreign(p, e, &pipeline);
-    if (e->type != OC_DOCUMENT)
-        return fail_collection(p);
-    if (!oc_bson_find(e->value, "from", &from))
-        oc_bson_find(e->value, "coll", &from);
-    oc_bson_find(e->value, "pipeline", &pipeline);
-    return refer_foreign(p, &from, &pipeline);
+    return refer_options(p, e, "coll", &from, &pipeline) && refer_foreign(p, &from, &pipeline);
 }
 
 bool oc_refer_graph_lookup(oc_pipeline *p, const oc_elem *e) {
-    oc_elem from = {0}, none = {0};
-    if (e->type != OC_DOCUMENT || !oc_bson_find(e->value, "from", &from))
-        return fail_collection(p);
-    return refer_foreign(p, &from, &none);
+    oc_elem from = {0}, none = {0}, ignored = {0};
+    return refer_options(p, e, "from", &from, &ignored) && refer_foreign(p, &from, &none);
 }
 
 static bool refer_each(oc_pipeline *p, const oc_elem *pipelines) {

@@ -3,12 +3,14 @@
 #include <stdlib.h>
 
 #include "document.h"
+#include "dropped.h"
 #include "fields.h"
 #include "kept_schema.h"
 #include "normal_form.h"
 #include "qe_expression.h"
 #include "qe_mark.h"
 #include "qe_range.h"
+#include "view.h"
 
 /* ---- tables ---- */
 
@@ -123,23 +125,26 @@ typedef struct predicate {
 
 static bool filter_document(filter *f, oc_frame *frame);
 
-/* An object that starts with $ref but goes on with $eq or the like is no DBRef: whatever the server makes of it, it is
- * not a value. */
-static bool has_operators_besides(const uint8_t *doc) {
+/* {$ref, $id, $db} in any order. With $eq or the like among them it is none: whatever the server makes of it, it is not
+ * a value. */
+static bool is_reference(const uint8_t *doc) {
     oc_iter it = oc_bson_iter(doc);
     oc_elem e;
-    while (oc_next(&it, &e))
-        if (e.name.n && e.name.s[0] == '$' && !oc_str_is(e.name, "$ref") && !oc_str_is(e.name, "$id") &&
-            !oc_str_is(e.name, "$db"))
-            return true;
-    return false;
+    bool names_collection = false;
+    while (oc_next(&it, &e)) {
+        bool collection = oc_str_is(e.name, "$ref");
+        if (oc_str_starts(e.name, "$") && !collection && !oc_str_is(e.name, "$id") && !oc_str_is(e.name, "$db"))
+            return false;
+        names_collection = names_collection || collection;
+    }
+    return names_collection;
 }
 
 bool oc_is_operator_object(const oc_elem *e) {
     oc_elem first;
     if (e->type != OC_DOCUMENT || !oc_bson_first(e->value, &first) || first.name.n == 0 || first.name.s[0] != '$')
         return false;
-    return !oc_str_is(first.name, "$ref") || has_operators_besides(e->value);
+    return !is_reference(e->value);
 }
 
 static OC_APART bool fail_unknown(filter *f, oc_str name) {
@@ -192,13 +197,9 @@ static OC_APART bool fail_refused(predicate *p, const char *op) {
 }
 
 static OC_APART bool fail_below(predicate *p, const char *op) {
-    char path[256] = "";
     if (p->f->stored && strcmp(op, "$exists") != 0)
         return fail_stored(p, op);
-    oc_path_append(path, sizeof path, &p->path);
-    return oc_fail(p->f->a->error, OC_OPERATOR_BELOW, &p->path, op, "the whole field is encrypted as one value",
-                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", path,
-                   oc_name(p->at.prefix).text);
+    return oc_fail_below(p->f->a, &p->path, p->at.prefix, op, "the whole field is encrypted as one value");
 }
 
 static OC_APART bool fail_shape(filter *f, const oc_path *path, const char *op, const char *wanted) {
@@ -407,10 +408,61 @@ static bool filter_qe_field(predicate *p, oc_frame *frame, const oc_elem *e) {
     return !kept || fail_stored(p, op.text[0] ? op.text : "$exists");
 }
 
+/* Whether an object, or an array of such, is what a field is compared with. */
+static bool compares_object(const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (e->type == OC_DOCUMENT && !oc_is_operator_object(e))
+        return true;
+    while (oc_next(&it, &member))
+        if (compares_object(&member))
+            return true;
+    return false;
+}
+
+/* Whether what a field is asked says anything of its values but that they are there, or null: types and sizes do not.
+ */
+static bool holds_constant(const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    if (!oc_is_operator_object(e))
+        return !oc_is_harmless(e);
+    while (oc_next(&it, &member)) {
+        bool equality = oc_str_is(member.name, "$eq") || oc_str_is(member.name, "$ne");
+        bool spared = oc_str_is(member.name, "$exists") || oc_str_is(member.name, "$size") ||
+                      oc_str_is(member.name, "$type") || (equality && oc_is_harmless(&member)) ||
+                      (oc_str_is(member.name, "$not") && !holds_constant(&member));
+        if (!spared)
+            return true;
+    }
+    return false;
+}
+
+/* A constant that is compared with what is unseen, or with what a stage has dropped. Where that had encrypted fields
+ * below it, one that could hold such. */
 static OC_APART bool check_dropped(const predicate *p, const oc_elem *e) {
     oc_name_text op = oc_name(first_comparison(e));
-    return !p->f->a->qe || !p->f->scope || p->at.position != OC_AT_PLAIN || !op.text[0] ||
-           oc_qe_check_dropped(p->f->scope, p->path.name, op.text);
+    const char *stage;
+    const oc_node *before = oc_dropped_find(p->f->root, p->path.name, &p->f->a->lookup, &stage);
+    if (before && before->unseen && holds_constant(e))
+        return oc_fail_view_constant(p->f->a, p->path.name, op.text);
+    if (!before || !op.text[0])
+        return before != NULL;
+    if (!stage || before->kind == OC_PLAIN)
+        return oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, op.text);
+    return (before->kind == OC_ABOVE && !compares_object(e)) || oc_fail_dropped(p->f->a, p->path.name, stage, op.text);
+}
+
+/* An object that is compared with what is left of another. */
+static bool check_object(const predicate *p, const oc_elem *e) {
+    return (e->type != OC_DOCUMENT && e->type != OC_ARRAY) ||
+           oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, "$eq");
+}
+
+/* Whether stages have made the tree, so that some path may lead to nothing. */
+static bool is_derived(const oc_node *tree) {
+    return tree->past || tree->unseen || tree->base || tree->rest == &oc_absent_node ||
+           (tree->kind == OC_ABOVE && tree->either);
 }
 
 /* An upsert stores what a filter says of it. */
@@ -424,7 +476,9 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
     predicate p = {.f = f, .path = {NULL, e->name}};
     if (f->a->qe && !may_be_stored(f, e->name))
         return oc_fail_safe_content(f->a, &p.path, "upsert");
-    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at) || !check_dropped(&p, e))
+    if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
+        return false;
+    if (is_derived(f->root) && !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);

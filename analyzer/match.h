@@ -58,7 +58,7 @@ bool oc_plain_filter(oc_analysis *a, const oc_elem *filter, const char *clause);
 /* Checks the operand of an $elemMatch on a plain array, in whose elements nothing is encrypted. */
 bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *path);
 
-/* An object whose first field is an operator: {$gt: 1}. One that starts with $ref is a value. */
+/* An object whose first field is an operator: {$gt: 1}. A DBRef, {$ref, $id, $db} in any order, is a value. */
 bool oc_is_operator_object(const oc_elem *e);
 /* Whether a filter fixes `field` to one value, which an upsert stores. */
 bool oc_filter_fixes(const uint8_t *filter, const char *field);

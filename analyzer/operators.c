@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "dropped.h"
 #include "expression.h"
 #include "fields.h"
 #include "qe_expression.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -83,11 +85,6 @@ static bool evaluate_if_null(const oc_scope *s, oc_frame *frame, const oc_elem *
 
 /* ---- variables ---- */
 
-/* Evaluated outside: variables of one $let do not see each other. */
-static bool bind(const oc_scope *s, oc_frame *frame, const oc_elem *e, oc_scope *inner) {
-    return oc_expect_plain(s, frame, e, "$let") && oc_bind_user(s->a, &inner->variables, e->name, "$let");
-}
-
 static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     oc_elem parts[2] = {0};
     if (!oc_options(s->a, operand, "$let", "vars in", parts))
@@ -101,19 +98,20 @@ static bool evaluate_let(const oc_scope *s, oc_frame *frame, const oc_elem *oper
     oc_scope scope = *s;
     oc_iter it = oc_elem_iter(&parts[0]);
     oc_elem e;
-    while (oc_next(&it, &e))
-        if (!bind(s, vars, &e, &scope))
+    while (oc_next(&it, &e)) /* evaluated outside: variables of one $let do not see each other */
+        if (!oc_bind_value(s, vars, &e, "$let", &scope.variables))
             return false;
     return oc_evaluate_each(&scope, inner, &parts[1], out);
 }
 
 /* Binds the variable that `e` names: `as`, `arrayIndexAs`; else the default. */
-static bool bind_named(const oc_scope *s, const oc_elem *e, const char *otherwise, const char *op, oc_scope *inner) {
+static bool bind_named(const oc_scope *s, const oc_elem *e, const char *otherwise, const oc_node *node, const char *op,
+                       oc_scope *inner) {
     if (!e->start)
-        return oc_bind(s->a, &inner->variables, (oc_str){otherwise, strlen(otherwise)});
+        return oc_bind(s->a, &inner->variables, (oc_str){otherwise, strlen(otherwise)}, node);
     if (e->type != OC_STRING)
         return fail_shape(s, op, "an object whose variable names are strings");
-    return oc_bind_user(s->a, &inner->variables, oc_elem_str(e), op);
+    return oc_bind_user(s->a, &inner->variables, oc_elem_str(e), node, op);
 }
 
 /* $map and $filter: `input`, a variable for its elements, and an expression over them. */
@@ -142,9 +140,9 @@ static each_element *start_each(const oc_scope *s, oc_frame *frame, const oc_ele
     }
     each->frame = inner;
     each->scope = *s;
-    bool ok = oc_expect_plain(s, inner, &each->parts[INPUT], op) &&
-              bind_named(s, &each->parts[AS], "this", op, &each->scope) &&
-              bind_named(s, &each->parts[INDEX], "IDX", op, &each->scope);
+    const oc_node *input = oc_evaluate_plain(s, inner, &each->parts[INPUT], op);
+    bool ok = input && bind_named(s, &each->parts[AS], "this", oc_dropped_elements(input), op, &each->scope) &&
+              bind_named(s, &each->parts[INDEX], "IDX", &oc_plain_node, op, &each->scope);
     return ok ? each : NULL;
 }
 
@@ -156,21 +154,22 @@ static bool evaluate_map(const oc_scope *s, oc_frame *frame, const oc_elem *oper
 
 static bool evaluate_filter(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     each_element *each = start_each(s, frame, operand, "$filter", "input =as =arrayIndexAs cond limit");
-    if (!each || (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
+    if (!each || (each->parts[MORE].start && !(oc_is_unseen(s) && oc_is_constant(&each->parts[MORE])) &&
+                  !oc_expect_plain(s, each->frame, &each->parts[MORE], "$filter")))
         return false;
     return oc_condition(&each->scope, each->frame, &each->parts[BODY], "$filter") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* The result is bound to $$value again, so it must be plain. */
 static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
     each_element *each = start_each(s, frame, operand, "$reduce", "input =as =arrayIndexAs in initialValue =valueAs");
-    if (!each || !bind_named(s, &each->parts[VALUE_AS], "value", "$reduce", &each->scope))
+    if (!each || !bind_named(s, &each->parts[VALUE_AS], "value", &oc_plain_node, "$reduce", &each->scope))
         return false;
     if (each->parts[MORE].start && !oc_expect_plain(s, each->frame, &each->parts[MORE], "$reduce"))
         return false;
     return oc_expect_plain(&each->scope, each->frame, &each->parts[BODY], "$reduce") &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- fields and arrays ---- */
@@ -187,22 +186,32 @@ static bool constant_name(const oc_elem *e, oc_str *name) {
     return e->type == OC_DOCUMENT || name->n == 0 || name->s[0] != '$';
 }
 
+/* A name with a dot in it is no path. */
+static const oc_node *field_of(const oc_scope *s, const oc_node *object, oc_str name) {
+    if (!memchr(name.s, '.', name.n))
+        return oc_follow(s, object, name);
+    const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
+    if (node && node->kind == OC_CONFLICT) {
+        oc_fail_conflict(s->a->error, &(oc_path){NULL, name});
+        return NULL;
+    }
+    return node && node->kind == OC_PLAIN && node->literal ? &oc_plain_node : node;
+}
+
 /* The field of an object, by its whole name. */
 static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
                       oc_results *out) {
     oc_str name;
-    if (object->kind == OC_PLAIN)
-        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, &oc_plain_node, no_path);
     oc_result r = {object, no_path};
-    if (object->kind != OC_ABOVE || s->levels)
+    bool constant = constant_name(field, &name);
+    if (object->kind == OC_PLAIN && !constant)
+        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, oc_computed(s), no_path);
+    if ((object->kind != OC_ABOVE && object->kind != OC_PLAIN) || (object->kind == OC_ABOVE && s->levels))
         return oc_fail_operand(s, &r, "$getField");
-    if (!constant_name(field, &name))
+    if (!constant)
         return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, NULL, "$getField", "give the name as a constant",
                        "Expression '$getField' cannot take a computed name where it may name an encrypted field");
-    const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
-    if (node && node->kind == OC_CONFLICT)
-        return oc_fail_conflict(s->a->error, &(oc_path){NULL, name});
-    return oc_add_result(s, out, node && node->kind == OC_PLAIN && node->literal ? &oc_plain_node : node, name);
+    return oc_add_result(s, out, field_of(s, object, name), name);
 }
 
 static bool evaluate_get_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
@@ -240,7 +249,7 @@ static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem 
         if (kind != OC_PLAIN && kind != OC_ARRAY_OF)
             return oc_fail_operand(s, &results.items[i], oc_name(operand->name).text);
     }
-    return oc_add_result(s, out, &oc_plain_node, no_path);
+    return oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- metadata ---- */

@@ -1,5 +1,6 @@
 #include "pipeline.h"
 
+#include "dropped.h"
 #include "fields.h"
 #include "normal_form.h"
 #include "reshape.h"
@@ -21,6 +22,12 @@ bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out) {
     return true;
 }
 
+bool oc_stage_name(const oc_pipeline *p, oc_str name) {
+    bool ok = name.n && name.s[0] != '$' && !memchr(name.s, '.', name.n) && !memchr(name.s, 0, name.n);
+    return ok || oc_fail_stage(p, &(oc_path){NULL, name}, "name it without '.', and not starting with '$'",
+                               "makes a field whose name no server takes");
+}
+
 bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out) {
     return oc_options(p->scope.a, e, p->scope.place, names, out);
 }
@@ -40,6 +47,48 @@ bool oc_stage_plain_path(const oc_pipeline *p, oc_str path) {
 bool oc_stage_is_qe(const oc_pipeline *p) {
     const oc_analysis *a = p->scope.a;
     return a->qe && (a->root->kind != OC_PLAIN || p->collection->kind != OC_PLAIN);
+}
+
+/* ---- collections ---- */
+
+static const char one_collection[] =
+    "let the driver send the schemas of all collections: libmongocrypt 1.13 or later, and a driver that supports "
+    "$lookup with automatic encryption";
+
+bool oc_stage_namespace(const oc_pipeline *p, oc_str coll, oc_str *ns) {
+    const char *dot = memchr(p->ns.s, '.', p->ns.n);
+    size_t db = dot ? (size_t)(dot - p->ns.s) : 0;
+    char *text = oc_arena_alloc(p->scope.a->arena, db + 1 + coll.n);
+    if (!text)
+        return oc_no_memory(p->scope.a);
+    memcpy(text, p->ns.s, db);
+    text[db] = '.';
+    if (coll.n)
+        memcpy(text + db + 1, coll.s, coll.n);
+    *ns = (oc_str){text, db + 1 + coll.n};
+    return true;
+}
+
+const oc_node *oc_stage_collection(const oc_pipeline *p, oc_str ns) {
+    oc_analysis *a = p->scope.a;
+    const oc_node *tree = oc_analysis_namespace(a, ns);
+    if (tree)
+        return tree;
+    if (a->view) {
+        a->unseen = true;
+        return &oc_unseen_node;
+    }
+    if (a->namespace_table.count == 0)
+        oc_fail(a->error, OC_SCHEMA_MISSING, NULL, p->scope.place, one_collection,
+                "Pipeline over an encrypted collection cannot reference additional collections: '%s'",
+                oc_name(ns).text);
+    else
+        oc_fail_no_schema(a, ns);
+    return NULL;
+}
+
+const oc_node *oc_stage_values(const oc_pipeline *p) {
+    return p->scope.tree->unseen ? &oc_unseen_node : &oc_plain_node;
 }
 
 /* ---- the paths of a stage ---- */
@@ -177,14 +226,18 @@ static bool run_stage(oc_pipeline *p, oc_frame *list, const oc_elem *e) {
     p->scope.place = row->name;
     if (!check_place(p, row))
         return false;
+    if (p->scope.a->view && row->place == OC_STAGE_LAST)
+        return oc_fail_stage(p, NULL, NULL, "is not allowed in the pipeline of a view");
     if (p->stored && !row->in_update)
         return oc_fail_stage(p, NULL, "use $set, $unset, $project, $replaceRoot or $replaceWith",
                              "is not allowed within an update");
+    const oc_node *before = p->scope.tree;
     if (!row->analyze(p, frame, &stage))
         return false;
     if (!row->keeps)
         p->scope.original = NULL;
-    return true;
+    p->scope.tree = oc_dropped_remember(before, p->scope.tree, row->name, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
 }
 
 static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
@@ -206,11 +259,17 @@ static bool run(oc_pipeline *p, oc_frame *frame, const oc_elem *pipeline) {
     return true;
 }
 
-bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree,
-                     const oc_node *original, oc_str ns, const oc_variable *variables, const oc_node **out) {
-    oc_pipeline p = {.scope = {.a = outer->scope.a, .tree = tree, .variables = variables, .original = original},
-                     .collection = tree,
-                     .ns = ns,
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_source *source,
+                     const oc_node **out) {
+    bool apart = outer->apart || source->apart;
+    oc_pipeline p = {.scope = {.a = outer->scope.a,
+                               .tree = source->tree,
+                               .variables = source->variables,
+                               .original = apart ? NULL : source->tree},
+                     .collection = source->tree,
+                     .ns = source->ns,
+                     .sourceless = source->sourceless,
+                     .apart = apart,
                      .depth = outer->depth + 1};
     if (!run(&p, frame, e))
         return false;
@@ -221,6 +280,8 @@ bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e
 bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out) {
     oc_pipeline p = *outer;
     p.depth++;
+    p.apart = true;
+    p.sourceless = false;
     p.scope.original = NULL;
     if (!run(&p, frame, e))
         return false;
@@ -234,6 +295,15 @@ bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
                      .ns = a->ns};
     uint64_t marks = a->marks;
     return run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
+}
+
+bool oc_pipeline_view(oc_analysis *a, oc_frame *frame, oc_str collection, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a}, .ns = a->ns};
+    uint64_t marks = a->marks;
+    if (!oc_stage_namespace(&p, collection, &p.ns))
+        return false;
+    p.collection = p.scope.tree = oc_stage_collection(&p, p.ns);
+    return p.collection && run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
 }
 
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
@@ -270,4 +340,9 @@ bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns
 bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e) {
     oc_pipeline p = {.scope = {.a = a, .tree = &oc_plain_node}, .ns = a->ns};
     return refer(&p, e);
+}
+
+bool oc_pipeline_refer_view(oc_analysis *a, oc_str collection, const oc_elem *e) {
+    oc_pipeline p = {.scope = {.a = a, .tree = &oc_plain_node}, .ns = a->ns};
+    return oc_stage_namespace(&p, collection, &p.ns) && oc_stage_collection(&p, p.ns) && refer(&p, e);
 }

@@ -16,7 +16,9 @@ typedef struct oc_pipeline {
     oc_str ns;                 /* and its namespace */
     const oc_node *stored;     /* an update: what the result must agree with; NULL: an aggregation */
     unsigned depth;            /* of pipelines in one another */
-    bool first;                /* the stage is the first of its pipeline */
+    bool apart;      /* in $facet, $unionWith or a fusion, at any depth: no QE comparison is rewritten there */
+    bool sourceless; /* it reads no collection: $documents must come first */
+    bool first;      /* the stage is the first of its pipeline */
     bool last;
 } oc_pipeline;
 
@@ -44,12 +46,31 @@ const oc_stage *oc_stages(size_t *count); /* sorted by name */
 bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e);
 /* A pipeline in place of an update. */
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e);
+/* The pipeline of a view on a collection of the same database. */
+bool oc_pipeline_view(oc_analysis *a, oc_frame *frame, oc_str collection, const oc_elem *e);
 /* Where the request encrypts nothing: that a pipeline names only collections and stages that are known. */
 bool oc_pipeline_refer(oc_analysis *a, const oc_elem *e);
+/* The same of a view; sets a->unseen where it reads a collection without a schema. */
+bool oc_pipeline_refer_view(oc_analysis *a, oc_str collection, const oc_elem *e);
+/* The tree of a collection; NULL with the error set where the request has no schema for it and it is no view's. */
+const oc_node *oc_stage_collection(const oc_pipeline *p, oc_str ns);
+/* "db.coll" for a collection in the database of the pipeline. */
+bool oc_stage_namespace(const oc_pipeline *p, oc_str collection, oc_str *ns);
+/* The node of values that a stage makes of the documents' own. */
+const oc_node *oc_stage_values(const oc_pipeline *p);
 
-/* Runs a pipeline inside a stage, from `tree`; *out is the tree of its documents. `original` as in oc_scope. */
-bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node *tree,
-                     const oc_node *original, oc_str ns, const oc_variable *variables, const oc_node **out);
+/* What a pipeline inside a stage reads. */
+typedef struct oc_source {
+    const oc_node *tree;
+    oc_str ns;       /* "db." where there is no collection, only $documents */
+    bool sourceless; /* as in oc_pipeline */
+    bool apart;      /* as in oc_pipeline; it is inherited */
+    const oc_variable *variables;
+} oc_source;
+
+/* Runs a pipeline inside a stage; *out is the tree of its documents. */
+bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_source *source,
+                     const oc_node **out);
 /* The same from the documents that reach the stage; no field of Queryable Encryption can be compared there. */
 bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out);
 bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns);
@@ -58,6 +79,8 @@ bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns
 
 bool oc_fail_stage(const oc_pipeline *p, const oc_path *path, const char *hint, const char *what);
 bool oc_stage_string(const oc_pipeline *p, const oc_elem *e, oc_str *out);
+/* The name of a field that a stage makes: one component, which no server takes empty or starting with '$'. */
+bool oc_stage_name(const oc_pipeline *p, oc_str name);
 /* Options of a stage that are there, by oc_options. */
 bool oc_stage_options(const oc_pipeline *p, const oc_elem *e, const char *names, oc_elem *out);
 /* The paths that a stage sets, component by component. Zeroed: none. */

@@ -4,8 +4,10 @@
 
 #include "build.h"
 #include "fields.h"
+#include "put.h"
 #include "qe_mark.h"
 #include "qe_range.h"
+#include "view.h"
 
 static const oc_str no_path = {"", 0};
 
@@ -19,29 +21,6 @@ bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op) {
         "put the $match first: the server finds such fields by their own path, outside $facet and $unionWith, "
         "before a stage has renamed, overwritten, or dropped something on it, or __safeContent__",
         "Cannot compare the encrypted field '%s' after a stage that may have changed it", oc_name(path).text);
-}
-
-/* Whether a path leads to nothing. A look-up says of it that it is plain, which it is as well. */
-static bool is_absent(const oc_node *node, oc_str path, oc_lookup *lookup) {
-    const char *end = path.s + path.n;
-    for (const char *at = path.s; node && (node->kind == OC_PLAIN || node->kind == OC_ABOVE);) {
-        const char *dot = memchr(at, '.', (size_t)(end - at));
-        node = oc_node_child_of_set(node, (oc_str){at, (size_t)((dot ? dot : end) - at)}, lookup);
-        if (node == &oc_absent_node || !dot)
-            break;
-        at = dot + 1;
-    }
-    return node == &oc_absent_node;
-}
-
-bool oc_qe_check_dropped(const oc_scope *s, oc_str path, const char *op) {
-    oc_answer before;
-    if (!s->original || s->original == s->tree || !is_absent(s->tree, path, &s->a->lookup))
-        return true;
-    if (!oc_node_lookup(s->original, path, &s->a->lookup, &before))
-        return false;
-    bool encrypted = before.position == OC_AT_ENCRYPTED || before.position == OC_AT_BELOW;
-    return !encrypted || oc_qe_check_path(s, path, op);
 }
 
 static bool fail_reference(const oc_scope *s, oc_str path, const char *op) {
@@ -69,8 +48,6 @@ static bool field_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, 
         return true;
     if (!oc_evaluate_each(s, frame, e, &results))
         return false;
-    if (results.count == 1 && results.items[0].node->kind == OC_PLAIN && results.items[0].path.n)
-        return oc_qe_check_dropped(s, results.items[0].path, s->place);
     if (results.count != 1 || results.items[0].node->kind != OC_ENCRYPTED || !results.items[0].node->meta->qe)
         return true;
     *is_field = true;
@@ -129,6 +106,21 @@ static const oc_elem *other_side(const comparison *c) {
 
 /* ---- equality ---- */
 
+/* An explicit payload passes as it is, but for its name. */
+static bool rename_operand(oc_analysis *a, const oc_literal *l, oc_str name) {
+    size_t len = 1 + name.n + 1;
+    uint8_t *head = oc_arena_alloc(a->arena, len);
+    if (!head)
+        return oc_no_memory(a);
+    oc_put_name(head, l->place.type, name);
+    uint32_t at = oc_splice_offset(&a->splice, l->place.start);
+    uint32_t skip = (uint32_t)(l->place.value - l->place.start);
+    oc_splice_edit(
+        &a->splice, l->frame,
+        (oc_edit){.at = at, .skip = skip, .end = at + skip, .head = head, .head_len = (uint32_t)len, .length_at = -1});
+    return true;
+}
+
 /* The field stands left: a constant before it is marked where it is, under the second name, and the field is put before
  * that. */
 static bool mark_equality(const comparison *c, const oc_literal *l, oc_str name, bool in_list) {
@@ -139,7 +131,10 @@ static bool mark_equality(const comparison *c, const oc_literal *l, oc_str name,
         value.name = place.name = name;
     if (l->place.start != l->value.start)
         how.wrapper = &place;
-    return oc_mark(c->s->a, l->frame, &value, c->field.node->meta, &how);
+    uint64_t marks = c->s->a->marks;
+    if (!oc_mark(c->s->a, l->frame, &value, c->field.node->meta, &how))
+        return false;
+    return c->s->a->marks != marks || !name.n || rename_operand(c->s->a, l, name);
 }
 
 static bool put_field_first(const comparison *c) {
@@ -260,7 +255,7 @@ bool oc_evaluate_order(const oc_scope *s, oc_frame *frame, const oc_elem *operan
     if (!oc_qe_compare(s, frame, operand, &handled))
         return false;
     return (handled || oc_expect_plain_operands(inner, frame, operand, operand->name.s)) &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- $and, $or, $not ---- */
@@ -290,7 +285,7 @@ bool oc_evaluate_logical(const oc_scope *s, oc_frame *frame, const oc_elem *oper
     const char *op = operand->name.s;
     bool apart = s->conjunction && strcmp(op, "$and") != 0;
     return (apart ? branches(s, frame, operand, op) : oc_expect_plain_operands(s, frame, operand, op)) &&
-           oc_add_result(s, out, &oc_plain_node, no_path);
+           oc_add_result(s, out, oc_computed(s), no_path);
 }
 
 /* ---- text ---- */
@@ -416,5 +411,5 @@ bool oc_evaluate_encrypted_string(const oc_scope *s, oc_frame *frame, const oc_e
                        : oc_expect_plain(inner, members, &parts[0], row->name) &&
                              oc_expect_plain(inner, members, &parts[1], row->name) &&
                              (!s->a->qe || fail_plain_input(s, row));
-    return ok && oc_add_result(s, out, &oc_plain_node, no_path);
+    return ok && oc_add_result(s, out, oc_computed(s), no_path);
 }

@@ -12,10 +12,6 @@
 /* That the path still leads to what the collection has there. */
 bool oc_qe_check_path(const oc_scope *s, oc_str path, const char *op);
 
-/* That a plain path is not one of an encrypted field that a stage has dropped: the comparison would be with nothing,
- * its constant still that of a secret. */
-bool oc_qe_check_dropped(const oc_scope *s, oc_str path, const char *op);
-
 /* If a field of Queryable Encryption is among the operands of `op`, {$eq: ["$ssn", "x"]}, an element of the document of
  * `frame`: *handled, and it is marked or refused. */
 bool oc_qe_compare(const oc_scope *s, oc_frame *frame, const oc_elem *op, bool *handled);

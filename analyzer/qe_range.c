@@ -105,6 +105,8 @@ static bool convert(const ranged *r, const oc_elem *e, oc_elem *value) {
 
 static bool check_value(const ranged *r, const oc_elem *e, const char *op, bool in_list, oc_elem *value) {
     *value = *e;
+    if (e->type == OC_NULL && r->meta->types == OC_TYPE_BIT(OC_DATE))
+        return fail_type(r, e, op);
     if (e->type == OC_NULL || e->type == OC_UNDEFINED)
         return fail_value(r, OC_NULL_COMPARED, op, "use {$exists: false} to find documents without the field",
                           in_list ? "Illegal equality to null inside $in against an encrypted field"

@@ -6,6 +6,8 @@
 
 #include "reshape.h"
 
+#include "view.h"
+
 enum { DEEPEST = 128 };
 
 typedef enum mode { INCLUDE, EXCLUDE, ADD } mode;
@@ -72,7 +74,10 @@ static OC_APART const oc_node *computed(reshape *r, oc_frame *frame, const oc_el
     oc_results results = {.literals = at->target != NULL};
     if (!oc_evaluate_each(&r->p->scope, frame, e, &results))
         return NULL;
-    return at->target ? oc_store(r->p, &results, at->target, at->path) : oc_join_results(&r->p->scope, &results);
+    if (at->target)
+        return oc_store(r->p, &results, at->target, at->path);
+    const oc_node *node = oc_join_results(&r->p->scope, &results);
+    return r->mode == INCLUDE && node ? oc_known(node) : node;
 }
 
 static const oc_node *fail_below(reshape *r, const place *at) {
@@ -154,7 +159,7 @@ static const oc_node *leaf(reshape *r, oc_frame *frame, const oc_elem *e, const 
 
 /* What has been made of a field so far: of one not yet included, nothing. */
 static const oc_node *started(const reshape *r, const oc_node *out) {
-    return r->mode == INCLUDE && out == &oc_absent_node ? &empty_object : out;
+    return r->mode == INCLUDE && out->absent ? &empty_object : out;
 }
 
 static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const place *at, oc_str rest);
@@ -217,11 +222,25 @@ static const oc_node *path(reshape *r, oc_frame *frame, const oc_elem *e, const 
     return node;
 }
 
+/* What no server takes as a path: an empty component, or one that starts with '$' but in a DBRef. */
+static bool check_components(const oc_pipeline *p, oc_str path) {
+    const char *end = path.s + path.n;
+    for (const char *at = path.s;;) {
+        const char *dot = memchr(at, '.', (size_t)(end - at));
+        oc_str part = {at, (size_t)((dot ? dot : end) - at)};
+        bool reference = oc_str_is(part, "$ref") || oc_str_is(part, "$id") || oc_str_is(part, "$db");
+        if (part.n == 0 || (part.s[0] == '$' && (!reference || at == path.s)))
+            return oc_fail_stage(p, &(oc_path){NULL, path}, NULL,
+                                 "cannot have a field name that starts with '$' or is empty here");
+        if (!dot)
+            return true;
+        at = dot + 1;
+    }
+}
+
 static OC_APART bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
     switch (oc_nameset_add(seen, r->p->scope.a->arena, e->name)) {
-    case OC_NAME_ADDED:
-        return !oc_str_starts(e->name, "$") || oc_fail_stage(r->p, &(oc_path){NULL, e->name}, NULL,
-                                                             "cannot have a field name that starts with '$' here");
+    case OC_NAME_ADDED: return check_components(r->p, e->name);
     case OC_NAME_NO_MEMORY: return oc_no_memory(r->p->scope.a);
     case OC_NAME_PRESENT: break;
     }
@@ -234,6 +253,10 @@ static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
     oc_nameset seen = {0};
     oc_iter it = oc_bson_iter(frame->doc);
     oc_elem e;
+    if (!oc_bson_first(frame->doc, &e)) {
+        oc_fail_stage(r->p, at->path, "name a field", "has a specification without any field");
+        return NULL;
+    }
     while (here.out && oc_next(&it, &e)) {
         if (!first_of_its_name(r, &seen, &e))
             return NULL;
@@ -319,7 +342,7 @@ static bool unset_path(oc_pipeline *p, const oc_elem *e) {
     reshape r = {.p = p, .mode = EXCLUDE};
     oc_elem excluded = {.start = zero, .value = zero + 2, .end = zero + 3, .type = OC_BOOL};
     oc_str name;
-    if (!oc_stage_string(p, e, &name))
+    if (!oc_stage_string(p, e, &name) || !check_components(p, name))
         return false;
     const oc_node *tree =
         path(&r, NULL, &excluded,
@@ -336,14 +359,26 @@ bool oc_stage_unset(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return unset_path(p, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
+    if (oc_count_members(e) == 0)
+        return oc_fail_stage(p, NULL, "name a field", "has a specification without any field");
     while (oc_next(&it, &member))
         if (!unset_path(p, &member))
             return false;
     return true;
 }
 
+/* What is plainly no document: no server replaces one with it, and what follows must not be taken for plain. */
+static bool is_no_document(const oc_elem *e) {
+    oc_elem constant;
+    if (e->type == OC_STRING)
+        return !oc_str_starts(oc_elem_str(e), "$");
+    return e->type != OC_DOCUMENT || (oc_is_literal(e, &constant) && constant.type != OC_DOCUMENT);
+}
+
 static bool replace(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_results results = {.literals = p->stored != NULL};
+    if (is_no_document(e))
+        return oc_fail_stage(p, NULL, "name an object", "wants an object, not a constant that is none");
     if (!oc_evaluate_each(&p->scope, frame, e, &results))
         return false;
     const oc_node *node = p->stored ? oc_store(p, &results, p->stored, NULL) : oc_join_results(&p->scope, &results);

@@ -4,6 +4,7 @@
 #include "search.h"
 
 #include "fields.h"
+#include "view.h"
 
 /* What the members of a search specification are, wherever they stand. */
 typedef enum member_kind {
@@ -118,7 +119,10 @@ static bool spec(const oc_pipeline *p, const oc_elem *e) {
     return true;
 }
 
+/* What is searched for is a constant. */
 static bool is_object(const oc_pipeline *p, const oc_elem *e) {
+    if (p->scope.tree->unseen)
+        return oc_fail_view_constant(p->scope.a, (oc_str){"", 0}, p->scope.place);
     return e->type == OC_DOCUMENT || oc_fail_stage(p, NULL, NULL, "wants an object");
 }
 
@@ -168,7 +172,8 @@ bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
     oc_elem parts[VECTOR_OPTIONS] = {0};
     (void)frame;
-    if (!oc_stage_options(
+    if (!is_object(p, e) ||
+        !oc_stage_options(
             p, e, "path filter =exact =index =limit =numCandidates =queryVector =query =model =explainOptions", parts))
         return false;
     if (!parts[PATH].start)

@@ -70,7 +70,7 @@ static bool sort(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 static bool count(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_str name;
     (void)frame;
-    if (!oc_stage_string(p, e, &name))
+    if (!oc_stage_string(p, e, &name) || !oc_stage_name(p, name))
         return false;
     p->scope.tree = oc_derive_object(&(oc_name_entry){.name = name, .value = &oc_plain_node}, 1, &p->scope.a->lookup);
     return p->scope.tree != NULL;
@@ -135,7 +135,8 @@ static bool collect_table(levels *l, const oc_node *top, const oc_name_table *ta
     for (size_t i = 0; table->slots && i <= table->mask; i++) {
         if (!table->slots[i].name.s)
             continue;
-        const oc_node *child = oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup);
+        const oc_node *child =
+            oc_derive_work(&l->a->lookup) ? oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup) : NULL;
         if (!child || !collect(l, child))
             return false;
     }
@@ -227,7 +228,7 @@ static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     levels l = {.a = p->scope.a};
     oc_scope scope = p->scope;
     for (size_t i = 0; i < 3; i++)
-        if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}))
+        if (!oc_bind(p->scope.a, &scope.variables, (oc_str){results[i], strlen(results[i])}, &oc_plain_node))
             return false;
     if (may_descend(e)) {
         if (!collect(&l, p->scope.tree))
@@ -240,8 +241,14 @@ static bool redact(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 /* ---- sources ---- */
 
 static bool documents(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    if (!p->sourceless)
+        return oc_fail_stage(p, NULL, "use it in the pipeline of a $lookup or $unionWith that names no collection",
+                             "cannot stand in a pipeline that reads a collection");
+    p->scope.tree = p->scope.a->unseen ? &oc_unseen_node : &oc_plain_node; /* they become documents of the view */
+    if (!oc_expect_plain(&p->scope, frame, e, p->scope.place))
+        return false;
     p->scope.tree = &oc_plain_node;
-    return oc_expect_plain(&p->scope, frame, e, p->scope.place);
+    return true;
 }
 
 /* Facts about the collection. */
@@ -349,7 +356,7 @@ static const oc_stage stages[] = {
     {"$skip",                ANYWHERE, false, true,  unchanged,             NULL},
     {"$sort",                ANYWHERE, false, true,  sort,                  NULL},
     {"$sortByCount",         ANYWHERE, false, false, oc_stage_sort_by_count, NULL},
-    {"$unionWith",           ANYWHERE, false, false, oc_stage_union_with,   oc_refer_lookup},
+    {"$unionWith",           ANYWHERE, false, false, oc_stage_union_with,   oc_refer_union_with},
     {"$unset",               ANYWHERE, true, true,  oc_stage_unset,        NULL},
     {"$unwind",              ANYWHERE, false, true,  unwind,                NULL},
     {"$vectorSearch",        FIRST,    false, false, oc_stage_vector_search, NULL},

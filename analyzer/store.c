@@ -88,7 +88,7 @@ static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc
 /* The node that is stored for one result; `target` itself if it is safe there. */
 static const oc_node *store_one(oc_pipeline *p, const oc_node *node, const oc_node *target, const oc_path *path) {
     bool constant = node->kind == OC_PLAIN && node->literal;
-    if (node == &oc_absent_node)
+    if (node->absent)
         return node;
     if (is_copy(node, target))
         return target;
@@ -125,8 +125,9 @@ static bool fail(const oc_pipeline *p, const oc_path *path, const oc_node *targe
 
 static bool agree_child(const oc_pipeline *p, const oc_node *target, const oc_node *node, oc_str name,
                         const oc_path *path) {
-    const oc_node *wanted = oc_node_child(target, name, &p->scope.a->lookup);
-    const oc_node *child = wanted ? oc_node_child_of_set(node, name, &p->scope.a->lookup) : NULL;
+    oc_lookup *lookup = &p->scope.a->lookup;
+    const oc_node *wanted = oc_derive_work(lookup) ? oc_node_child(target, name, lookup) : NULL;
+    const oc_node *child = wanted ? oc_node_child_of_set(node, name, lookup) : NULL;
     return child && agree(p, wanted, child, &(oc_path){path, name});
 }
 
@@ -176,8 +177,9 @@ static bool unchanged(const oc_pipeline *p, const oc_node *target, const oc_node
 static bool unchanged_child(const oc_pipeline *p, const oc_node *target, const oc_node *node, oc_str name,
                             const oc_path *path) {
     oc_path here = {path, name};
-    const oc_node *wanted = oc_node_child(target, name, &p->scope.a->lookup);
-    const oc_node *child = wanted ? oc_node_child_of_set(node, name, &p->scope.a->lookup) : NULL;
+    oc_lookup *lookup = &p->scope.a->lookup;
+    const oc_node *wanted = oc_derive_work(lookup) ? oc_node_child(target, name, lookup) : NULL;
+    const oc_node *child = wanted ? oc_node_child_of_set(node, name, lookup) : NULL;
     if (!child)
         return false;
     if (wanted->kind == OC_PLAIN && (path || !oc_is_safe_content(p->scope.a, name)))
@@ -211,7 +213,7 @@ static bool unchanged(const oc_pipeline *p, const oc_node *target, const oc_node
 static bool agree(const oc_pipeline *p, const oc_node *target, const oc_node *node, const oc_path *path) {
     if (p->scope.a->qe && target->kind != OC_PLAIN)
         return unchanged(p, target, node, path);
-    if (node == &oc_absent_node || is_copy(node, target))
+    if (node->absent || is_copy(node, target))
         return true;
     if (node->kind == OC_ABOVE && node->either)
         return oc_derive_work(&p->scope.a->lookup) && agree(p, target, node->either->one, path) &&

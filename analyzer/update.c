@@ -39,11 +39,7 @@ static bool fail_positional(oc_analysis *a, positional kind, const oc_path *path
 }
 
 static bool fail_below(oc_analysis *a, const oc_answer *at, const oc_path *path, const char *op) {
-    char text[256] = "";
-    oc_path_append(text, sizeof text, path);
-    return oc_fail(a->error, OC_OPERATOR_BELOW, path, op, "set the whole encrypted field",
-                   "Invalid operation on path '%s' which contains an encrypted path prefix '%s'", text,
-                   oc_name(at->prefix).text);
+    return oc_fail_below(a, path, at->prefix, op, "set the whole encrypted field");
 }
 
 /* What the tree says of an update path. The parts before a positional one decide: arrays hold nothing encrypted, so
@@ -202,6 +198,17 @@ static bool has_operators(const oc_elem *update) {
            first.name.s[0] == '$';
 }
 
+/* Every server refuses an operator among the fields of a replacement, whose operand would travel as it is. */
+static bool no_operators(oc_analysis *a, const oc_elem *replacement) {
+    oc_iter it = oc_bson_iter(replacement->value);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (oc_str_starts(e.name, "$"))
+            return oc_fail(a->error, OC_COMMAND_SHAPE, NULL, oc_name(e.name).text, "use operators only, or fields only",
+                           "The fields of a replacement cannot start with '$': %s", oc_name(e.name).text);
+    return true;
+}
+
 bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     if (update->type == OC_ARRAY)
         return oc_pipeline_update(a, frame, update);
@@ -210,7 +217,7 @@ bool oc_update(oc_analysis *a, oc_frame *frame, const oc_elem *update) {
     oc_frame inner = {.up = frame, .doc = update->value};
     if (!has_operators(update)) {
         oc_marking how = {.use = OC_USE_INSERTED, .document = update->value};
-        return oc_document(a, &inner, a->root, &how);
+        return no_operators(a, update) && oc_document(a, &inner, a->root, &how);
     }
     oc_iter it = oc_bson_iter(update->value);
     oc_elem e;

@@ -1,5 +1,7 @@
 #include "derive.h"
 
+#include "dropped.h"
+
 enum {
     MOST_WORK = 300000,
     DEEPEST = 200, /* alternatives and arrays in one another, each a recursion */
@@ -28,11 +30,22 @@ const oc_node *oc_derive_literal(const oc_literal *literal, oc_lookup *lookup) {
 
 const oc_node *oc_derive_array(const oc_node *element, bool looked_up, oc_lookup *lookup) {
     if (element->kind == OC_PLAIN)
-        return &oc_plain_node;
+        return oc_dropped_array(element, lookup);
     if (element->depth >= DEEPEST)
         return oc_derive_unknown("arrays in arrays", lookup);
-    return keep((oc_node){.kind = OC_ARRAY_OF, .element = element, .looked_up = looked_up, .depth = element->depth + 1},
+    return keep((oc_node){.kind = OC_ARRAY_OF,
+                          .element = element,
+                          .looked_up = looked_up,
+                          .unseen = element->unseen,
+                          .depth = element->depth + 1},
                 lookup);
+}
+
+static bool any_unseen(const oc_name_entry *fields, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (((const oc_node *)fields[i].value)->unseen)
+            return true;
+    return false;
 }
 
 const oc_node *oc_derive_object(const oc_name_entry *fields, size_t count, oc_lookup *lookup) {
@@ -40,7 +53,9 @@ const oc_node *oc_derive_object(const oc_name_entry *fields, size_t count, oc_lo
 }
 
 const oc_node *oc_derive_document(const oc_name_entry *fields, size_t count, const oc_node *rest, oc_lookup *lookup) {
-    oc_node node = {.rest = rest, .encrypting = oc_count_encrypting(fields, count)};
+    oc_node node = {.rest = rest,
+                    .encrypting = oc_count_encrypting(fields, count),
+                    .unseen = rest->unseen || any_unseen(fields, count)};
     if (!oc_name_table_build(&node.children, lookup->arena, fields, count))
         return out_of_memory(lookup);
     node.kind = oc_node_kind_of(&node);
@@ -96,7 +111,10 @@ static bool merge_tables(oc_name_table *fields, const oc_name_table *below, oc_l
  * it, so that of n fields in n stages a look-up sees log n tables, and each field is copied log n times. */
 static const oc_node *derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, bool maybe_array,
                                   oc_lookup *lookup) {
-    oc_node node = {.base = base, .maybe_array = maybe_array, .depth = base->depth};
+    oc_node node = {.base = base,
+                    .maybe_array = maybe_array,
+                    .unseen = base->unseen || any_unseen(fields, count),
+                    .depth = base->depth};
     if (!oc_name_table_build(&node.children, lookup->arena, fields, count))
         return out_of_memory(lookup);
     if (!count_over(base, fields, count, lookup, &node.encrypting))
@@ -130,11 +148,12 @@ const oc_node *oc_derive_maybe_array(const oc_node *node, oc_lookup *lookup) {
 }
 
 bool oc_may_be_array(const oc_node *node) {
-    if (node->kind == OC_ABOVE || node->maybe_array)
-        return node->maybe_array;
-    while (node->base)
-        node = node->base;
-    return node->rest != &oc_absent_node;
+    for (;; node = node->base) {
+        if (node->kind == OC_ABOVE || node->maybe_array)
+            return node->maybe_array;
+        if (!node->base)
+            return node->rest != &oc_absent_node;
+    }
 }
 
 /* ---- one or the other ---- */
@@ -149,7 +168,12 @@ static const oc_node *either_object(const oc_node *one, const oc_node *other, co
     if (depth > DEEPEST)
         return oc_derive_unknown(origin, lookup);
     bool maybe_array = oc_may_be_array(one) || oc_may_be_array(other);
-    return keep((oc_node){.kind = OC_ABOVE, .either = either, .depth = depth, .maybe_array = maybe_array}, lookup);
+    return keep((oc_node){.kind = OC_ABOVE,
+                          .either = either,
+                          .depth = depth,
+                          .maybe_array = maybe_array,
+                          .unseen = one->unseen || other->unseen},
+                lookup);
 }
 
 static bool same_encryption(const oc_node *one, const oc_node *other) {
@@ -163,12 +187,14 @@ static bool is_object(const oc_node *node) {
 const oc_node *oc_derive_either(const oc_node *one, const oc_node *other, const char *origin, oc_lookup *lookup) {
     if (!one || !other)
         return NULL;
-    if (one == other || other == &oc_absent_node || one->kind == OC_CONFLICT || one->kind == OC_UNKNOWN)
+    if (one->absent && other->absent)
+        return one->past ? one : other; /* what has been dropped is remembered */
+    if (one == other || other->absent || one->kind == OC_CONFLICT || one->kind == OC_UNKNOWN)
         return one;
-    if (one == &oc_absent_node || other->kind == OC_CONFLICT || other->kind == OC_UNKNOWN)
+    if (one->absent || other->kind == OC_CONFLICT || other->kind == OC_UNKNOWN)
         return other;
     if (one->kind == OC_PLAIN && other->kind == OC_PLAIN)
-        return &oc_plain_node;
+        return oc_dropped_union(one, other, lookup);
     if (same_encryption(one, other))
         return one->maybe_array ? one : other;
     if (one->kind == OC_ARRAY_OF && other->kind == OC_ARRAY_OF) {

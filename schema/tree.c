@@ -3,7 +3,8 @@
 #include "derive.h"
 
 const oc_node oc_plain_node = {.kind = OC_PLAIN};
-const oc_node oc_absent_node = {.kind = OC_PLAIN, .rest = &oc_absent_node};
+const oc_node oc_absent_node = {.kind = OC_PLAIN, .rest = &oc_absent_node, .absent = true};
+const oc_node oc_unseen_node = {.kind = OC_PLAIN, .rest = &oc_unseen_node, .unseen = true};
 
 static bool pointers_equal(const oc_pointer *a, const oc_pointer *b) {
     if (a->count != b->count)

@@ -89,6 +89,12 @@ typedef struct oc_either {
     const char *origin; /* what made it, for messages */
 } oc_either;
 
+/* What a stage made a document, or a field, of (dropped.h). */
+typedef struct oc_past {
+    const oc_node *node; /* as it was */
+    const char *stage;
+} oc_past;
+
 /* A constant in a command that has not been stored or compared yet, and may have to be marked (expression.h). */
 typedef struct oc_literal oc_literal;
 
@@ -113,11 +119,18 @@ struct oc_node {
     bool constants;   /* an object of the expression that is evaluated now, with constants in it */
     bool looked_up;   /* OC_ARRAY_OF: made by $lookup */
     bool maybe_array; /* in pipelines: at run time it may be an array of such values */
+    /* Only in pipelines: */
+    bool absent;            /* OC_PLAIN: there is no value */
+    bool unseen;            /* OC_PLAIN: of a collection whose schema is not known, itself or something below */
+    const oc_past *past;    /* what a stage has dropped fields of, or has dropped; NULL: nothing is remembered */
+    const oc_node *held[2]; /* OC_PLAIN: the elements of an array, or the documents of a union, that remember */
 };
 
 extern const oc_node oc_plain_node;
 /* Plain as well: there is no value. */
 extern const oc_node oc_absent_node;
+/* A document of a collection whose schema is not known: plain for all that is done with it, but for constants. */
+extern const oc_node oc_unseen_node;
 
 /* What a look-up needs from its request. */
 typedef struct oc_lookup {

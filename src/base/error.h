@@ -73,6 +73,8 @@
     X(UNKNOWN_USED, 2, "unknown-until-runtime")                                                                        \
     X(STAGE_NOT_ALLOWED, 2, "stage-not-allowed")                                                                       \
     X(STAGE_FIELD, 2, "stage-on-encrypted")                                                                            \
+    X(FIELD_DROPPED, 2, "field-dropped")                                                                               \
+    X(VIEW_CONSTANT, 2, "view-constant")                                                                               \
     X(GROUP_KEY, 2, "group-key")                                                                                       \
     X(ACCUMULATOR, 2, "accumulator")                                                                                   \
     X(PIPELINE_UPDATE, 2, "pipeline-update")                                                                           \

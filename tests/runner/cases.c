@@ -227,29 +227,35 @@ static bson_t *expected_reply(const bson_t *doc, const bson_t *command, const bs
     return reply;
 }
 
+static const char *text(const bson_iter_t *member) {
+    if (!BSON_ITER_HOLDS_UTF8(member))
+        oc_case_die("'%s' of error must be a string", bson_iter_key(member));
+    return bson_iter_utf8(member, NULL);
+}
+
+static void read_error_member(const bson_iter_t *member, oc_case *c) {
+    const char *name = bson_iter_key(member);
+    if (strcmp(name, "code") == 0)
+        c->code = bson_iter_int32(member);
+    else if (strcmp(name, "rule") == 0)
+        c->rule = text(member);
+    else if (strcmp(name, "path") == 0)
+        c->path = text(member);
+    else if (strcmp(name, "message") == 0)
+        c->message = text(member);
+    else
+        oc_case_die("unknown member '%s' of error", name);
+}
+
 static void read_error(const bson_t *doc, oc_case *c) {
     bson_iter_t it, child;
-    bool any = false;
     if (!bson_iter_init_find(&it, doc, "error") || !bson_iter_recurse(&it, &child))
         oc_case_die("needs 'result' or 'error'");
-    while (bson_iter_next(&child)) {
-        if (strcmp(bson_iter_key(&child), "code") == 0)
-            c->code = bson_iter_int32(&child);
-        else if (strcmp(bson_iter_key(&child), "path") == 0)
-            c->path = bson_iter_utf8(&child, NULL);
-        else if (strcmp(bson_iter_key(&child), "message") == 0)
-            c->message = bson_iter_utf8(&child, NULL);
-        else if (strcmp(bson_iter_key(&child), "any") == 0)
-            any = bson_iter_bool(&child);
-        else
-            oc_case_die("unknown member '%s' of error", bson_iter_key(&child));
-    }
-    if (any)
-        return;
-    if (!c->message || !c->code)
-        oc_case_die("an error needs code and message");
-    if (!c->path)
-        c->path = "";
+    c->path = c->message = "";
+    while (bson_iter_next(&child))
+        read_error_member(&child, c);
+    if (!c->rule && (!c->message[0] || !c->code))
+        oc_case_die("an error needs a rule, or code and message");
 }
 
 static void check_members(const bson_t *doc) {

@@ -11,9 +11,10 @@ typedef struct oc_case {
     const char *name;
     bson_t *command;     /* as a driver sends it, schema included */
     bson_t *reply;       /* the whole expected reply; NULL: an error is expected */
-    int32_t code;        /* of the error; 0: any */
-    const char *path;    /* of the field, "" if none is expected; NULL: any or none */
-    const char *message; /* what errmsg starts with; NULL: any */
+    const char *rule;    /* the reason for the error, "group-key"; NULL: not said */
+    int32_t code;        /* of the error; 0: that of the rule */
+    const char *path;    /* of the field, "" if none is expected */
+    const char *message; /* what errmsg starts with, "" if it is not said */
 } oc_case;
 
 /* Calls `each` for every case below the folder, in the order of file names. A file that cannot be read, and a case that

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "cases.h"
+#include "convert.h"
+#include "error.h"
 #include "subject.h"
 
 typedef struct run {
@@ -19,24 +21,60 @@ static void print_json(const char *label, const bson_t *doc) {
     bson_free(json);
 }
 
-static bool is_expected_error(const oc_case *c, const bson_t *reply) {
+static int32_t code_of_rule(const char *name) {
+    static const struct {
+        int32_t code;
+        const char *name;
+    } rules[] = {
+#define ROW(id, code, name) {code, name},
+        OC_RULES(ROW)
+#undef ROW
+    };
+    for (size_t i = OC_NONE + 1; i < sizeof rules / sizeof rules[0]; i++)
+        if (strcmp(rules[i].name, name) == 0)
+            return rules[i].code;
+    oc_case_die("there is no rule '%s'", name);
+}
+
+/* Not every subject says the rule; each says the code. */
+static bool is_expected_reason(const oc_case *c, const bson_t *reply, const char *rule) {
+    bson_iter_t it;
+    int32_t code = c->code ? c->code : code_of_rule(c->rule);
+    if (!bson_iter_init_find(&it, reply, "code") || bson_iter_int32(&it) != code)
+        return false;
+    return !c->rule || !rule || strcmp(c->rule, rule) == 0;
+}
+
+static bool is_expected_text(const oc_case *c, const char *text) {
+    char path[512];
+    if (strncmp(text, c->message, strlen(c->message)) != 0)
+        return false;
+    snprintf(path, sizeof path, ": path '%s'", c->path);
+    return c->path[0] ? strstr(text, path) != NULL : strstr(text, ": path '") == NULL;
+}
+
+static bool is_expected_error(const oc_case *c, const bson_t *reply, const char *rule) {
     bson_iter_t it;
     if (!bson_iter_init_find(&it, reply, "ok") || bson_iter_double(&it) != 0.0)
         return false;
-    if (!bson_iter_init_find(&it, reply, "code") || (c->code && bson_iter_int32(&it) != c->code))
-        return false;
     if (!bson_iter_init_find(&it, reply, "codeName") || !BSON_ITER_HOLDS_UTF8(&it))
         return false;
-    if (!bson_iter_init_find(&it, reply, "errmsg") || !BSON_ITER_HOLDS_UTF8(&it))
+    if (!is_expected_reason(c, reply, rule))
         return false;
-    const char *text = bson_iter_utf8(&it, NULL);
-    if (c->message && strncmp(text, c->message, strlen(c->message)) != 0)
-        return false;
-    if (!c->path)
-        return true;
-    char path[512];
-    snprintf(path, sizeof path, ": path '%s'", c->path);
-    return c->path[0] ? strstr(text, path) != NULL : strstr(text, ": path '") == NULL;
+    return bson_iter_init_find(&it, reply, "errmsg") && BSON_ITER_HOLDS_UTF8(&it) &&
+           is_expected_text(c, bson_iter_utf8(&it, NULL));
+}
+
+static void print_failure(const oc_case *c, const bson_t *reply, const char *rule) {
+    fprintf(stderr, "%s: %s\n", c->file, c->name);
+    print_json("command ", c->command);
+    if (c->reply)
+        print_json("expected", c->reply);
+    else
+        fprintf(stderr, "    expected error %s %d at '%s': %s\n", c->rule ? c->rule : "", c->code, c->path, c->message);
+    print_json("got     ", reply);
+    if (rule && rule[0])
+        fprintf(stderr, "    by rule  %s\n", rule);
 }
 
 static void check(const oc_case *c, void *data) {
@@ -44,19 +82,12 @@ static void check(const oc_case *c, void *data) {
     if (r->only && !strstr(c->name, r->only))
         return;
     bson_t *reply = oc_subject_ask(r->subject, c->command);
-    bool ok = reply && (c->reply ? bson_equal(reply, c->reply) : is_expected_error(c, reply));
+    const char *rule = oc_subject_rule(r->subject);
+    bool ok = reply && (c->reply ? bson_equal(reply, c->reply) : is_expected_error(c, reply, rule));
     r->passed += ok;
     r->failed += !ok;
-    if (!ok) {
-        fprintf(stderr, "%s: %s\n", c->file, c->name);
-        print_json("command ", c->command);
-        if (c->reply)
-            print_json("expected", c->reply);
-        else
-            fprintf(stderr, "    expected error %d at '%s': %s\n", c->code, c->path ? c->path : "(any)",
-                    c->message ? c->message : "(any)");
-        print_json("got     ", reply);
-    }
+    if (!ok)
+        print_failure(c, reply, rule);
     if (reply)
         bson_destroy(reply);
 }

@@ -17,7 +17,8 @@ struct oc_subject {
     bson_t *(*ask)(oc_subject *s, const bson_t *command);
     opencrypt_engine *engine; /* the library */
     opencrypt_request *request;
-    oc_abi abi; /* or the shared library */
+    const char *rule; /* of the last refusal */
+    oc_abi abi;       /* or the shared library */
     mongo_crypt_v1_lib *lib;
     mongo_crypt_v1_status *status;
     pid_t daemon; /* or the daemon */
@@ -139,6 +140,7 @@ static bson_t *ask_abi(oc_subject *s, const bson_t *command) {
 static bson_t *ask_library(oc_subject *s, const bson_t *command) {
     opencrypt_reply reply;
     opencrypt_analyze(s->request, bson_get_data(command), command->len, NULL, 0, &reply);
+    s->rule = reply.ok ? "" : reply.refusal.rule;
     return bson_new_from_data(reply.data, reply.len);
 }
 
@@ -167,6 +169,10 @@ oc_subject *oc_subject_new(const char *what) {
 
 bson_t *oc_subject_ask(oc_subject *s, const bson_t *command) {
     return s->ask(s, command);
+}
+
+const char *oc_subject_rule(const oc_subject *s) {
+    return s->rule;
 }
 
 static void unload(oc_subject *s) {

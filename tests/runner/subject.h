@@ -13,6 +13,8 @@ typedef struct oc_subject oc_subject;
 oc_subject *oc_subject_new(const char *what);
 /* The reply to a command; to be destroyed by the caller. NULL: there was none. */
 bson_t *oc_subject_ask(oc_subject *subject, const bson_t *command);
+/* The rule by which the last reply refused, "group-key"; "" if it did not. NULL: the subject does not say it. */
+const char *oc_subject_rule(const oc_subject *subject);
 void oc_subject_free(oc_subject *subject);
 
 #endif
