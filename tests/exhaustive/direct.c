@@ -62,6 +62,17 @@ static void flatten_marked(stream *to, pool *p, const value *marked) {
     flatten(to, p, index && value_number(index) == 4 ? value_get(v, "v") : v);
 }
 
+static bool is_path(const value *v) {
+    return value_chars(v)[0] == '$';
+}
+
+/* A comparison of two, which may be written the other way round. */
+static bool is_reversed(const value *v) {
+    static const char *const names[] = {"$eq", "$ne", NULL};
+    return v->type == T_ARRAY && value_count(v) == 2 && v->name && is_among(v->name, names) && !is_path(v->first) &&
+           is_path(v->last);
+}
+
 static void flatten_members(stream *to, pool *p, const value *v) {
     static const char *const added[] = {"$db", "verbosity", "multi", "upsert", "jsonSchema", "isRemoteSchema",
                                         "csfleEncryptionSchemas", "encryptionInformation", NULL};
@@ -76,7 +87,10 @@ static void flatten_members(stream *to, pool *p, const value *v) {
 }
 
 static void flatten(stream *to, pool *p, const value *v) {
-    if (value_is_container(v)) {
+    if (is_reversed(v)) {
+        flatten(to, p, v->last);
+        flatten(to, p, v->first);
+    } else if (value_is_container(v)) {
         flatten_members(to, p, v);
     } else if (value_is_placeholder(v)) {
         flatten_marked(to, p, v);

@@ -249,12 +249,18 @@ static void in_documents(finder *f, const value *list) {
         in_document(f, m);
 }
 
+/* What $unset is given is neither stored nor compared. */
+static void in_modifiers(finder *f, const value *u) {
+    for (const value *m = u->first; m; m = m->next)
+        if (strcmp(m->name, "$unset") != 0)
+            at(f, "", m);
+}
+
 static void in_update(finder *f, const value *u) {
     if (u->type == T_ARRAY)
         in_update_pipeline(f, u);
     else if (is_operator(u))
-        for (const value *m = u->first; m; m = m->next)
-            at(f, "", m);
+        in_modifiers(f, u);
     else
         in_document(f, u);
 }
