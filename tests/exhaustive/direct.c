@@ -74,8 +74,15 @@ static bool is_reversed(const value *v) {
 }
 
 static void flatten_members(stream *to, pool *p, const value *v) {
-    static const char *const added[] = {"$db", "verbosity", "multi", "upsert", "jsonSchema", "isRemoteSchema",
-                                        "csfleEncryptionSchemas", "encryptionInformation", NULL};
+    static const char *const added[] = {"$db",
+                                        "verbosity",
+                                        "multi",
+                                        "upsert",
+                                        "jsonSchema",
+                                        "isRemoteSchema",
+                                        "csfleEncryptionSchemas",
+                                        "encryptionInformation",
+                                        NULL};
     static const char *const wrapping[] = {"$and", "$eq", "$const", "$literal", NULL};
     for (const value *m = v->first; m; m = m->next) {
         if (v->type == T_DOC && is_among(m->name, added))
@@ -108,7 +115,6 @@ const char *direct_change(pool *p, const value *command, const value *result) {
     flatten(&after, p, result);
     if (before.unsure || after.unsure)
         return NULL;
-    return before.len == after.len && memcmp(before.bytes, after.bytes, before.len) == 0
-               ? NULL
-               : "something else has changed";
+    return before.len == after.len && memcmp(before.bytes, after.bytes, before.len) == 0 ? NULL
+                                                                                         : "something else has changed";
 }

@@ -194,7 +194,8 @@ static void print_row(const char *name, const tally *t) {
 
 static uint64_t print_sums(const space *s, const options *o, const board *b) {
     tally all = {0};
-    printf("%-24s %12s %8s %8s %10s %9s  %s\n", "family", "pairs", "accept %", "marked %", "strict?", "failures", "digest");
+    printf("%-24s %12s %8s %8s %10s %9s  %s\n", "family", "pairs", "accept %", "marked %", "strict?", "failures",
+           "digest");
     for (unsigned f = 0; f < s->family_count; f++) {
         tally sum = {0};
         for (unsigned i = 0; i < o->jobs; i++)
@@ -215,7 +216,8 @@ static uint64_t reached(const options *o, const board *b) {
 static void print_count(const space *s) {
     for (unsigned i = 0; i < s->family_count; i++) {
         const family *f = &s->families[i];
-        printf("%-24s %12" PRIu64 " = %5u schemas x %8" PRIu64 " commands\n", f->name, f->count, f->set.count, f->commands);
+        printf("%-24s %12" PRIu64 " = %5u schemas x %8" PRIu64 " commands\n", f->name, f->count, f->set.count,
+               f->commands);
     }
     printf("%-24s %12" PRIu64 "\n", "all", s->count);
 }
@@ -309,7 +311,8 @@ static int run(const space *s, const options *o) {
     bool well = run_jobs(s, o, shared);
     uint64_t failures = print_sums(s, o, shared), end = reached(o, shared), pairs = (end - o->from) / o->stride;
     double seconds = now() - start;
-    printf("range %" PRIu64 "-%" PRIu64 " of %" PRIu64 ", stride %" PRIu64 ", %.0f seconds, %.2f million pairs a minute\n",
+    printf("range %" PRIu64 "-%" PRIu64 " of %" PRIu64 ", stride %" PRIu64
+           ", %.0f seconds, %.2f million pairs a minute\n",
            o->from, end, s->count, o->stride, seconds, (double)pairs / seconds * 60e-6);
     if (!well)
         puts("a job has died");

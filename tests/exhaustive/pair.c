@@ -45,11 +45,12 @@ static const char *judged(examiner *e, const schema *s, const value *command, co
     }
 }
 
-static const char *seen_directly(examiner *e, const schema *s, const value *command, const value *result) {
-    if (e->no_direct)
-        return NULL;
-    const char *why = direct_leak(&e->pool, s, command, result);
-    return why ? why : direct_change(&e->pool, command, result);
+/* A leak is the worst, so it is looked for first. */
+static const char *whats_wrong(examiner *e, const schema *s, const value *command, const value *result) {
+    const char *why = e->no_direct ? NULL : direct_leak(&e->pool, s, command, result);
+    if (!why)
+        why = judged(e, s, command, result);
+    return why || e->no_direct ? why : direct_change(&e->pool, command, result);
 }
 
 /* ---- sabotage ---- */
@@ -109,9 +110,7 @@ static void accepted(examiner *e, const schema *s, const value *command, const o
     if (f->failure)
         return;
     f->result = sabotaged(e, command, f->result, f);
-    f->failure = judged(e, s, command, f->result);
-    if (!f->failure)
-        f->failure = seen_directly(e, s, command, f->result);
+    f->failure = whats_wrong(e, s, command, f->result);
 }
 
 static void refused(examiner *e, const schema *s, const value *command, const opencrypt_reply *reply, finding *f) {
@@ -128,7 +127,10 @@ static void refused(examiner *e, const schema *s, const value *command, const op
 finding examine(examiner *e, const schema *s, value *command) {
     finding f = {0};
     opencrypt_reply reply;
-    world_put_schema(&s->world, &s->world.collections[0], &e->pool, command);
+    if (value_get(command, "viewOn"))
+        world_put_view_schema(&s->world, &e->pool, command, value_chars(command->first));
+    else
+        world_put_schema(&s->world, &s->world.collections[0], &e->pool, command);
     e->bytes.len = 0;
     value_write(&e->bytes, command);
     if (opencrypt_analyze(e->request, e->bytes.data, e->bytes.len, NULL, 0, &reply))

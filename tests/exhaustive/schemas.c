@@ -385,6 +385,8 @@ static bool in_rest(const schema *s, const char *path) {
 bool schema_encrypts(const schema *s, const char *in, const char *path) {
     if (strcmp(in, "d") == 0)
         return s->world.count > 1 && s->world.collections[1].root->encrypts && lies_at_or_below(path, "a");
+    if (strcmp(in, "c") != 0)
+        return false;
     for (unsigned i = 0; i < s->encrypted_count; i++)
         if (lies_at_or_below(path, s->encrypted[i]))
             return true;

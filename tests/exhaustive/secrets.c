@@ -198,9 +198,18 @@ static rule *rule_of(const char *stage) {
         const char *stage;
         rule *rule;
     } table[] = {
-        {"$match", matched},         {"$project", computed},    {"$group", computed},   {"$addFields", added},
-        {"$set", added},             {"$lookup", joined},       {"$unionWith", united}, {"$facet", faceted},
-        {"$count", counted},         {"$unwind", indexed},      {"$graphLookup", joined}, {"$redact", in_expression},
+        {"$match", matched},
+        {"$project", computed},
+        {"$group", computed},
+        {"$addFields", added},
+        {"$set", added},
+        {"$lookup", joined},
+        {"$unionWith", united},
+        {"$facet", faceted},
+        {"$count", counted},
+        {"$unwind", indexed},
+        {"$graphLookup", joined},
+        {"$redact", in_expression},
         {"$sortByCount", sorted_by_count},
     };
     static const char *const harmless[] = {"$limit", "$skip", "$sample", "$sort", "$unset", "$indexStats"};
@@ -285,12 +294,24 @@ static rule *field_rule(const char *name) {
         const char *name;
         rule *rule;
     } table[] = {
-        {"filter", matched},      {"query", matched},      {"q", matched},
-        {"validator", matched},   {"min", matched},        {"partialFilterExpression", matched},
-        {"max", matched},         {"document", in_document},   {"documents", in_documents},
-        {"u", in_update},         {"updateMods", in_update}, {"projection", in_expression},
-        {"fields", in_expression}, {"updates", in_each},   {"deletes", in_each},
-        {"ops", in_each},         {"indexes", in_each},    {"explain", in_command},
+        {"filter", matched},
+        {"query", matched},
+        {"q", matched},
+        {"validator", matched},
+        {"min", matched},
+        {"partialFilterExpression", matched},
+        {"max", matched},
+        {"document", in_document},
+        {"documents", in_documents},
+        {"u", in_update},
+        {"updateMods", in_update},
+        {"projection", in_expression},
+        {"fields", in_expression},
+        {"updates", in_each},
+        {"deletes", in_each},
+        {"ops", in_each},
+        {"indexes", in_each},
+        {"explain", in_command},
         {"pipeline", in_stored_pipeline},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
@@ -309,10 +330,14 @@ static void in_command(finder *f, const value *command) {
     }
 }
 
+static const char *collection_of(const value *command) {
+    const value *inner = value_get(command, "explain"), *on = value_get(command, "viewOn");
+    const value *name = on ? on : inner ? inner->first : command->first;
+    return name->type == T_STRING ? value_chars(name) : "c"; /* bulkWrite's is in its nsInfo */
+}
+
 void secrets_collect(secrets *to, pool *p, const schema *s, const value *command) {
-    const value *inner = value_get(command, "explain");
-    bool other = strcmp(value_chars((inner ? inner : command)->first), "d") == 0;
-    finder f = {to, p, s, other ? "d" : "c", NULL};
+    finder f = {to, p, s, collection_of(command), NULL};
     to->count = 0;
     in_command(&f, command);
 }

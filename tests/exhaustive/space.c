@@ -6,10 +6,14 @@ static family table[] = {
     {.name = "csfle, all schemas", .rule = "small", .set = {.roles = 3, .last_form = F_LOCAL}},
     {.name = "csfle, other forms", .rule = "small", .set = {.roles = 2, .first_form = F_REMOTE, .last_form = F_REST}},
     {.name = "csfle, deep", .rule = "deep", .set = {.roles = 2, .last_form = F_LOCAL}},
-    {.name = "csfle, two collections", .rule = "joins", .set = {.roles = 2, .first_form = F_SEVERAL, .last_form = F_FOREIGN}},
+    {.name = "csfle, two collections",
+     .rule = "joins",
+     .set = {.roles = 2, .first_form = F_SEVERAL, .last_form = F_FOREIGN}},
     {.name = "qe, all schemas", .rule = "small", .set = {.qe = true, .roles = 3, .last_form = F_LOCAL}},
     {.name = "qe, deep", .rule = "deep", .set = {.qe = true, .roles = 2, .last_form = F_LOCAL}},
-    {.name = "qe, two collections", .rule = "joins", .set = {.qe = true, .roles = 2, .first_form = F_SEVERAL, .last_form = F_FOREIGN}},
+    {.name = "qe, two collections",
+     .rule = "joins",
+     .set = {.qe = true, .roles = 2, .first_form = F_SEVERAL, .last_form = F_FOREIGN}},
 };
 
 static uint64_t times(uint64_t a, uint64_t b, uint64_t modulo) {
@@ -39,7 +43,8 @@ static void scatter(family *f) {
 }
 
 void space_open(space *s, const char *grammar_path) {
-    *s = (space){.grammar = grammar_read(grammar_path), .families = table, .family_count = sizeof table / sizeof *table};
+    *s =
+        (space){.grammar = grammar_read(grammar_path), .families = table, .family_count = sizeof table / sizeof *table};
     for (unsigned i = 0; i < s->family_count; i++) {
         family *f = &table[i];
         f->set.count = 0;

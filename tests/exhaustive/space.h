@@ -5,8 +5,8 @@
  *
  * A family is a set of schemas and a rule of the grammar; all its schemas meet all its commands. So that any stretch of
  * numbers is a fair sample, the families are cut into SLICES slices each and take turns. Inside a family, RUN commands
- * after another meet the same schema (it is compiled once for them), then comes the next schema; and which commands they
- * are is scattered over all that there are, differently for each schema. */
+ * after another meet the same schema (it is compiled once for them), then comes the next schema; and which commands
+ * they are is scattered over all that there are, differently for each schema. */
 
 #include "grammar.h"
 #include "schemas.h"
