@@ -24,6 +24,13 @@ typedef struct oc_namespace {
 /* A part of a pipeline whose form depends on the rest of it (normal_form.h). */
 typedef struct oc_later oc_later;
 
+/* The edits whose bytes are made when the reply is written (mark.h). */
+typedef enum oc_made {
+    OC_MADE_VALUE = OC_EDIT_MADE, /* of an oc_meta: a value in a placeholder */
+    OC_MADE_BOUND,                /* of an oc_qe_bound: a bound of a range */
+    OC_MADE_RANGES,               /* of an oc_qe_rewrite: a comparison that became several */
+} oc_made;
+
 typedef struct oc_analysis {
     oc_arena *arena;
     oc_error *error;
@@ -55,6 +62,15 @@ typedef enum oc_use {
     OC_USE_SET,      /* stored by an update operator: there is no document that a JSON Pointer could be resolved in */
     OC_USE_COMPARED, /* matched against what is stored */
 } oc_use;
+
+/* What an analysis may hold in its arena: something for any command, its own length again, and something for each
+ * placeholder. */
+enum { OC_ARENA_OF_A_REQUEST = 64 * 1024 * 1024, OC_ARENA_OF_A_MARK = 64 };
+
+static inline void oc_count_marks(oc_analysis *a, size_t count) {
+    a->marks += count;
+    a->arena->limit += count * OC_ARENA_OF_A_MARK;
+}
 
 static inline bool oc_no_memory(oc_analysis *a) {
     return oc_fail(a->error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");

@@ -6,7 +6,7 @@ static bool make_room(oc_build *b, size_t more) {
     if (b->failed || b->cap - b->len >= more)
         return !b->failed;
     size_t cap = 2 * b->cap + more + 128;
-    uint8_t *data = oc_arena_alloc(b->arena, cap);
+    uint8_t *data = b->arena ? oc_arena_alloc(b->arena, cap) : NULL;
     if (!data) {
         b->failed = true;
         return false;
@@ -19,7 +19,9 @@ static bool make_room(oc_build *b, size_t more) {
 }
 
 void oc_build_bytes(oc_build *b, const void *bytes, size_t len) {
-    if (!len || !make_room(b, len))
+    if (b->counts)
+        b->len += len;
+    if (!len || b->counts || !make_room(b, len))
         return;
     memcpy(b->data + b->len, bytes, len);
     b->len += len;
@@ -65,7 +67,7 @@ size_t oc_build_open_member(oc_build *b, size_t index) {
 
 void oc_build_close(oc_build *b, size_t start) {
     byte(b, 0);
-    if (!b->failed)
+    if (!b->failed && !b->counts)
         oc_put_u32(b->data + start, (uint32_t)(b->len - start));
 }
 
@@ -79,7 +81,7 @@ size_t oc_build_binary(oc_build *b, oc_str name, uint8_t kind) {
 }
 
 void oc_build_close_binary(oc_build *b, size_t start) {
-    if (!b->failed)
+    if (!b->failed && !b->counts)
         oc_put_u32(b->data + start, (uint32_t)(b->len - start - 5));
 }
 

@@ -1,8 +1,8 @@
 #ifndef OC_BUILD_H
 #define OC_BUILD_H
 
-/* Small BSON documents written into the arena: what takes the place of a rewritten predicate. A failure to allocate is
- * remembered and asked for once, at the end.
+/* Small BSON documents written into the arena, or into bytes that are there already (`arena` NULL): what takes the
+ * place of a rewritten predicate. A failure to allocate is remembered and asked for once, at the end.
  *
  *     size_t list = oc_build_open(&b, OC_ARRAY, "$and");
  *     ...
@@ -16,6 +16,7 @@ typedef struct oc_build {
     oc_arena *arena;
     uint8_t *data;
     size_t len, cap;
+    bool counts; /* nothing is written: `len` is what it would be */
     bool failed;
 } oc_build;
 

@@ -33,7 +33,7 @@ static int compare_places(const void *one, const void *other) {
 }
 
 static bool leads_somewhere(const oc_name_entry *entry) {
-    return entry->name.s && ((const oc_node *)entry->value)->kind != OC_PLAIN;
+    return ((const oc_node *)entry->value)->kind != OC_PLAIN;
 }
 
 static bool list_names(opencrypt_fields *it, level *in) {
@@ -43,9 +43,9 @@ static bool list_names(opencrypt_fields *it, level *in) {
     in->names = oc_arena_alloc(&it->arena, in->node->encrypting * sizeof *in->names);
     if (!in->names)
         return false;
-    for (size_t i = 0; i <= table->mask; i++)
-        if (leads_somewhere(&table->slots[i]))
-            in->names[in->name_count++] = &table->slots[i];
+    for (size_t i = 0; i < table->count; i++)
+        if (leads_somewhere(&table->entries[i]))
+            in->names[in->name_count++] = &table->entries[i];
     qsort(in->names, in->name_count, sizeof *in->names, compare_places);
     return true;
 }

@@ -24,8 +24,8 @@ enum { MAX_VISITS = 1000000 };
 static bool may_hold_strings(search *s, const oc_node *node);
 
 static bool below_hold_strings(search *s, const oc_node *node) {
-    for (size_t i = 0; node->children.count && i <= node->children.mask; i++)
-        if (node->children.slots[i].name.s && may_hold_strings(s, node->children.slots[i].value))
+    for (size_t i = 0; i < node->children.count; i++)
+        if (may_hold_strings(s, node->children.entries[i].value))
             return true;
     for (size_t i = 0; i < node->pattern_count; i++)
         if (may_hold_strings(s, node->patterns[i].node))

@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "engine.h"
 #include "expression.h"
+#include "mark.h"
 #include "public.h"
 #include "reply.h"
 #include "source.h"
@@ -136,6 +137,11 @@ static void drop_db(oc_analysis *a, found *command) {
         oc_splice_drop(&a->splice, &command->frame, &e);
 }
 
+static size_t db_size(const found *command) {
+    oc_elem e;
+    return command->row && oc_bson_find(command->frame.doc, "$db", &e) ? (size_t)(e.end - e.start) : 0;
+}
+
 /* ---- analysing it ---- */
 
 static bool check_forged(oc_analysis *a, const oc_sources *sources, const uint8_t *command) {
@@ -192,6 +198,7 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (!oc_sources_find(a, bytes, explain ? inner.frame.doc : NULL, sources) ||
         !oc_sources_load(a, sources, request->engine->cache, db, collection, bulk ? target->frame.doc : NULL))
         return false;
+    a->splice.expected = oc_sources_size(sources) + db_size(&outer) + db_size(&inner);
     if (a->encrypts && report.has_placeholder && !check_forged(a, sources, bytes))
         return false;
     if (a->encrypts && !analyze_found(a, &outer, target))
@@ -224,12 +231,22 @@ static bool start_output(oc_out *out, size_t headroom) {
     return true;
 }
 
+/* What seems to be exhausted memory is the limit of the arena. */
+static void name_limit(opencrypt_request *request, const oc_analysis *a) {
+    if (!request->arena.exceeded || request->error.rule != OC_OUT_OF_MEMORY)
+        return;
+    request->error.rule = OC_NONE;
+    oc_fail(&request->error, OC_TOO_COMPLEX, NULL, a->command, "send fewer documents or values at once",
+            "The analysis of the command needs more memory than %zu bytes", request->arena.limit);
+}
+
 static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencrypt_reply *reply) {
     oc_out *out = &request->out;
     ok = ok && start_output(out, request->headroom) && (oc_reply_result(a, out) || oc_no_memory(a));
     if (!ok && request->error.rule == OC_NONE)
         oc_no_memory(a);
     reply->ok = ok;
+    name_limit(request, a);
     if (!ok) {
         reply->refusal = oc_refusal_of(&request->error, request->code_name);
         if (!start_output(out, request->headroom) || !oc_reply_error(&request->error, request->ns, out))
@@ -237,6 +254,15 @@ static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencryp
     }
     reply->data = out->data + request->headroom;
     reply->len = out->len - request->headroom;
+}
+
+/* What the analysis may take, however it is reached and whatever was analysed before. */
+static void set_limits(oc_analysis *a, size_t len) {
+    a->arena->limit = len + OC_ARENA_OF_A_REQUEST;
+    oc_arena_alloc(a->arena, 0); /* its first chunk may be there already */
+    a->splice.error = a->error;
+    a->splice.limit = OC_MAX_REPLY - OC_AROUND_RESULT;
+    a->lookup.budget.bytes = len;
 }
 
 bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_t len, const char *db, size_t db_len,
@@ -248,6 +274,8 @@ bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_
                      .command = ""};
     oc_sources sources = {0};
     oc_splice_start(&a.splice, &request->arena, command, len);
+    a.splice.make = oc_make_mark;
+    set_limits(&a, len);
     *reply = (opencrypt_reply){0};
     bool ok = analyze(&a, request, &sources, command, len, (oc_str){db ? db : "", db ? db_len : 0});
     finish(request, &a, ok, reply);

@@ -4,6 +4,7 @@
 
 #include "put.h"
 #include "qe_mark.h"
+#include "qe_range.h"
 #include "text.h"
 
 #define STRINGS (OC_TYPE_BIT(OC_STRING) | OC_TYPE_BIT(OC_SYMBOL))
@@ -101,7 +102,7 @@ static bool check_stored(oc_analysis *a, const oc_elem *e, const oc_meta *meta, 
 }
 
 static bool check_key_name(oc_analysis *a, const oc_meta *meta, const oc_marking *how, const oc_elem *name) {
-    enum { LONGEST_KEY_NAME = 1024 }; /* it is copied into every placeholder */
+    enum { LONGEST_KEY_NAME = 1024 }; /* it is in every placeholder */
     oc_str text = {"", 0};
     if (name->type != OC_STRING)
         return oc_fail(a->error, OC_POINTER_TARGET, how->path, how->op, "it holds the keyAltName of a data key",
@@ -126,6 +127,15 @@ static const oc_resolved *find_resolved(const oc_analysis *a, const oc_meta *met
     return NULL;
 }
 
+/* A look-up reads the document. */
+static bool pay_for_reading(oc_analysis *a, const oc_meta *meta, const oc_marking *how) {
+    enum { BYTES_IN_A_STEP = 16 };
+    return oc_budget_spend(&a->lookup.budget,
+                           meta->pointer.count * (uint64_t)oc_u32(how->document) / BYTES_IN_A_STEP) ||
+           oc_fail(a->error, OC_TOO_COMPLEX, how->path, how->op, "let the fields share the field that keyId points to",
+                   "The command has too many different keyId JSON Pointers to be analysed");
+}
+
 /* The key's name is in the document: a string at the pointer's target. */
 static bool resolve_key_name(oc_analysis *a, const oc_meta *meta, const oc_marking *how, oc_elem *name) {
     const oc_resolved *known = find_resolved(a, meta, how->document);
@@ -133,6 +143,8 @@ static bool resolve_key_name(oc_analysis *a, const oc_meta *meta, const oc_marki
         *name = known->name;
         return true;
     }
+    if (!pay_for_reading(a, meta, how))
+        return false;
     if (!oc_pointer_resolve(&meta->pointer, how->document, name))
         return oc_fail(a->error, OC_POINTER_TARGET, how->path, how->op,
                        "every document needs, once, the field that keyId points to",
@@ -146,38 +158,34 @@ static bool resolve_key_name(oc_analysis *a, const oc_meta *meta, const oc_marki
 
 /* ---- bytes ---- */
 
-/* The placeholder's document up to its length prefix and from it up to the value. */
-enum { ALGORITHM_SIZE = 1 + 2 + 4, UUID_SIZE = 1 + 3 + 4 + 1 + 16, NAME_SIZE = 1 + 3 + 4, VALUE_SIZE = 1 + 2 };
+enum {
+    EQUALITY_SIZE = 4 + 1 + sizeof "$eq",     /* {$eq: before the value */
+    ALGORITHM_SIZE = 1 + sizeof "a" + 4,      /* and so on: type, name, value */
+    UUID_SIZE = 1 + sizeof "ki" + 4 + 1 + 16, /* with length and subtype */
+    NAME_SIZE = 1 + sizeof "ka",
+    VALUE_SIZE = 1 + sizeof "v",
+    CONTENT_SIZE = 4 + 1 + 1, /* length, subtype and first byte of the BinData */
+};
 
-static uint8_t *put_key(uint8_t *p, const oc_meta *meta, const oc_elem *key_name) {
-    if (key_name) {
-        p = oc_put(p, "\x02ka", 4);
-        return oc_put(p, key_name->value, (size_t)(key_name->end - key_name->value));
-    }
-    p = oc_put(p, "\x05ki\0\x10\0\0\0\x04", 9);
+/* The document in the placeholder of a value of `value` bytes. */
+static size_t document_size(size_t key_name, size_t value) {
+    return 4 + ALGORITHM_SIZE + (key_name ? NAME_SIZE + key_name : UUID_SIZE) + VALUE_SIZE + value + 1;
+}
+
+static size_t key_name_size(const uint8_t *name) {
+    return 4 + (size_t)oc_u32(name);
+}
+
+static uint8_t *put_key(uint8_t *p, const oc_meta *meta, const uint8_t *key_name) {
+    if (key_name)
+        return oc_put(oc_put(p, "\x02ka", NAME_SIZE), key_name, key_name_size(key_name));
+    p = oc_put(p, "\x05ki\0\x10\0\0\0\x04", UUID_SIZE - 16);
     return oc_put(p, meta->key_id, sizeof meta->key_id);
 }
 
-/* Everything before the value; what follows it are the NULs of the documents around it. */
-static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how,
-                   const oc_elem *key_name) {
-    const oc_elem *place = how->wrapper ? how->wrapper : e;
-    size_t key = key_name ? 4 + (size_t)(key_name->end - key_name->value) : UUID_SIZE;
-    size_t value = (size_t)(e->end - e->value);
-    size_t document = 4 + ALGORITHM_SIZE + key + VALUE_SIZE + value + 1;
-    size_t equality = how->as_equality ? 4 + 5 : 0;
-    size_t head = 1 + place->name.n + 1 + equality + 4 + 1 + 1 + 4 + ALGORITHM_SIZE + key + VALUE_SIZE;
-    uint8_t *start = oc_arena_alloc(a->arena, head);
-    if (!start)
-        return oc_no_memory(a);
-    uint8_t *p = start;
-    if (how->as_equality) {
-        p = oc_put_name(p, OC_DOCUMENT, place->name);
-        p = oc_put_length(p, equality + 4 + 1 + 1 + document + 1);
-        p = oc_put(p, "\x05$eq", 5);
-    } else {
-        p = oc_put_name(p, OC_BINARY, place->name);
-    }
+static uint8_t *put_placeholder(uint8_t *p, const oc_edit *edit, const uint8_t *base, size_t document) {
+    const oc_meta *meta = edit->made;
+    const uint8_t *value = base + edit->at + edit->skip;
     p = oc_put_length(p, 1 + document);
     p = oc_put(p, "\x06\0", 2);
     p = oc_put_length(p, document);
@@ -186,22 +194,67 @@ static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_m
                "a",
                3);
     p = oc_put_length(p, (size_t)meta->algorithm);
-    p = put_key(p, meta, key_name);
-    *p++ = e->type;
-    oc_put(p, "v", 2);
-    oc_edit edit = {.at = oc_splice_offset(&a->splice, place->start),
-                    .skip = (uint32_t)(e->value - place->start),
-                    .end = oc_splice_offset(&a->splice, e->end),
-                    .head = start,
-                    .head_len = (uint32_t)head,
-                    .length_at = -1,
-                    .nuls = how->as_equality ? 2 : 1,
-                    .sealed = true};
+    p = put_key(p, meta, edit->extra ? base + edit->extra : NULL);
+    *p++ = edit->type;
+    p = oc_put(p, "v", 2);
+    p = oc_put(p, value, edit->end - edit->at - edit->skip);
+    *p++ = 0;
+    return p;
+}
+
+static uint8_t *make_value(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
+    oc_str name = oc_made_name(edit, base);
+    size_t key_name = edit->extra ? key_name_size(base + edit->extra) : 0;
+    size_t document = document_size(key_name, edit->end - edit->at - edit->skip);
+    if (!(edit->flags & OC_MADE_EQUALITY))
+        return put_placeholder(oc_put_name(p, OC_BINARY, name), edit, base, document);
+    p = oc_put_name(p, OC_DOCUMENT, name);
+    p = oc_put_length(p, EQUALITY_SIZE + CONTENT_SIZE + document + 1);
+    p = put_placeholder(oc_put(p, "\x05$eq", 5), edit, base, document);
+    *p++ = 0;
+    return p;
+}
+
+uint8_t *oc_make_mark(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
+    switch ((oc_made)edit->kind) {
+    case OC_MADE_VALUE:
+        return ((const oc_meta *)edit->made)->qe ? oc_qe_make(edit, base, p) : make_value(edit, base, p);
+    case OC_MADE_BOUND: return oc_qe_make_bound(edit->made, edit->head_len, p);
+    case OC_MADE_RANGES: return oc_qe_make_ranges(edit->made, edit->head_len, p);
+    }
+    return p;
+}
+
+oc_str oc_made_name(const oc_edit *edit, const uint8_t *base) {
+    const char *name = edit->flags & OC_MADE_SECOND ? "1" : (const char *)base + edit->at + 1;
+    return (oc_str){name, strlen(name)};
+}
+
+bool oc_record_value(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_marking *how, oc_edit edit) {
+    const oc_elem *place = how->wrapper ? how->wrapper : e;
+    bool second = (const uint8_t *)place->name.s != place->start + 1;
+    edit.kind = OC_MADE_VALUE;
+    edit.at = oc_splice_offset(&a->splice, place->start);
+    edit.skip = (uint32_t)(e->value - place->start);
+    edit.end = oc_splice_offset(&a->splice, e->end);
+    edit.type = e->type;
+    edit.flags |= (second ? OC_MADE_SECOND : 0) | (how->as_equality ? OC_MADE_EQUALITY : 0);
+    edit.head_len += (uint32_t)(1 + (second ? 1 : place->name.n) + 1 + (how->as_equality ? EQUALITY_SIZE + 1 : 0));
+    oc_count_marks(a, 1);
     oc_splice_edit(&a->splice, frame, edit);
     if (how->wrapper)
         oc_splice_cut(&a->splice, frame, e->end, place->end);
-    a->marks++;
-    return true;
+    return !a->splice.failed || oc_no_memory(a);
+}
+
+static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how,
+                   const oc_elem *key_name) {
+    size_t key = key_name ? (size_t)(key_name->end - key_name->value) : 0;
+    size_t content = CONTENT_SIZE + document_size(key, (size_t)(e->end - e->value));
+    return oc_record_value(a, frame, e, how,
+                           (oc_edit){.made = meta,
+                                     .extra = key_name ? oc_splice_offset(&a->splice, key_name->value) : 0,
+                                     .head_len = (uint32_t)content});
 }
 
 bool oc_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {

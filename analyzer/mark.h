@@ -31,6 +31,20 @@ bool oc_check_operand(oc_analysis *a, const oc_elem *e, const oc_marking *how);
 /* Not the Timestamp(0, 0) that the server would replace. */
 bool oc_check_timestamp(oc_analysis *a, const oc_elem *e, const oc_marking *how);
 
+/* The bytes of a mark are made when the reply is written: what its edit's `flags` say. */
+enum {
+    OC_MADE_EQUALITY = 1, /* {f: v} as {f: {$eq: v}} */
+    OC_MADE_COMPARED = 2, /* for Queryable Encryption */
+    OC_MADE_SECOND = 4,   /* it is called "1", whatever it was called: it stands behind its field now */
+};
+
+/* Writes any of them: the maker of the request's splice. */
+uint8_t *oc_make_mark(const oc_edit *edit, const uint8_t *base, uint8_t *p);
+/* For qe_mark.h. What an element is called. */
+oc_str oc_made_name(const oc_edit *edit, const uint8_t *base);
+/* Records a value's edit; `edit` says what the placeholder is made of, and its size from the BinData's length on. */
+bool oc_record_value(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_marking *how, oc_edit edit);
+
 /* A key of a stored field that the server compares with other stored ones, as `distinct` does: only deterministic
  * fields, and no strings under a collation. `what` names the place in the message. */
 bool oc_check_comparable(oc_analysis *a, const oc_meta *meta, const oc_path *path, const char *what);

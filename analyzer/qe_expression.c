@@ -350,7 +350,7 @@ static bool mark_text(const oc_scope *s, const oc_literal *l, const oc_meta *met
         return oc_no_memory(s->a);
     oc_splice_drop(&s->a->splice, l->frame, &l->place);
     oc_splice_insert(&s->a->splice, l->frame, l->place.start, b.data, b.len);
-    s->a->marks++;
+    oc_count_marks(s->a, 1);
     return true;
 }
 

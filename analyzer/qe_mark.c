@@ -1,5 +1,4 @@
-/* A stored value in the order of its bytes (facts.md 3.3, 3.4, 3.6). The value itself is copied from the command; what
- * is before it is the edit's head, what follows it the tail:
+/* A stored value in the order of its bytes (facts.md 3.3, 3.4, 3.6). The value itself is copied from the command:
  *
  *     head    BinData 6 | 3 | {t, a, ki, ku, v:      and where an index has bounds or lengths:   {v:
  *     value   "x"                                                                                5
@@ -176,6 +175,7 @@ enum {
     FIXED_SIZE = 2 * (INT32_SIZE + 1) + 2 * KEY_SIZE, /* t, a, ki, ku */
     VALUE_SIZE = 1 + sizeof "v",
     EQUALITY_SIZE = 4 + 1 + sizeof "$eq", /* {$eq: before its value */
+    CONTENT_SIZE = 4 + 1 + 1,             /* length, subtype and first byte of the BinData */
 };
 
 static uint8_t *put_key(uint8_t *p, const char *name, const uint8_t key[16]) {
@@ -193,76 +193,80 @@ static uint8_t *put_fixed(uint8_t *p, const oc_meta *meta, bool compared) {
 }
 
 /* The name, and for an implicit equality the document around the value, which is `value` bytes long. */
-static uint8_t *put_place(uint8_t *p, const oc_elem *place, uint8_t type, size_t value, bool as_equality) {
+static uint8_t *put_place(uint8_t *p, oc_str name, uint8_t type, size_t value, bool as_equality) {
     if (!as_equality)
-        return oc_put_name(p, type, place->name);
-    p = oc_put_name(p, OC_DOCUMENT, place->name);
+        return oc_put_name(p, type, name);
+    p = oc_put_name(p, OC_DOCUMENT, name);
     p = oc_put_length(p, EQUALITY_SIZE + value + 1);
     return oc_put_name(p, type, (oc_str){"$eq", 3});
 }
 
-static size_t place_size(const oc_elem *place, bool as_equality) {
-    return 1 + place->name.n + 1 + (as_equality ? EQUALITY_SIZE : 0);
-}
-
 /* ---- edits ---- */
-
-static void edit(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_marking *how, oc_edit edit) {
-    const oc_elem *place = how->wrapper ? how->wrapper : e;
-    edit.at = oc_splice_offset(&a->splice, place->start);
-    edit.skip = (uint32_t)(e->value - place->start);
-    edit.end = oc_splice_offset(&a->splice, e->end);
-    edit.length_at = -1;
-    edit.sealed = true;
-    oc_splice_edit(&a->splice, frame, edit);
-    if (how->wrapper)
-        oc_splice_cut(&a->splice, frame, e->end, place->end);
-}
 
 /* A payload stays as it is; a filter still says {f: {$eq: payload}}. */
 static bool pass_payload(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_marking *how) {
     if (!how->as_equality)
         return true;
-    size_t len = place_size(e, true);
+    size_t len = 1 + e->name.n + 1 + EQUALITY_SIZE;
     uint8_t *head = oc_arena_alloc(a->arena, len);
     if (!head)
         return oc_no_memory(a);
-    put_place(head, e, OC_BINARY, (size_t)(e->end - e->value), true);
-    edit(a, frame, e, how, (oc_edit){.head = head, .head_len = (uint32_t)len, .nuls = 1});
+    put_place(head, e->name, OC_BINARY, (size_t)(e->end - e->value), true);
+    oc_splice_edit(&a->splice, frame,
+                   (oc_edit){.at = oc_splice_offset(&a->splice, e->start),
+                             .skip = (uint32_t)(e->value - e->start),
+                             .end = oc_splice_offset(&a->splice, e->end),
+                             .head = head,
+                             .head_len = (uint32_t)len,
+                             .length_at = -1,
+                             .nuls = 1});
     return true;
 }
 
-static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
-    const oc_elem *place = how->wrapper ? how->wrapper : e;
-    bool spec = has_spec(meta->qe);
+/* How many bytes are where in a placeholder. */
+typedef struct sizes {
+    size_t inner;    /* the document around the value; 0: there is none */
+    size_t document; /* in the BinData */
+    size_t tail, spec;
+} sizes;
+
+static sizes measure(const oc_qe *qe, size_t value, uint8_t tail[LONGEST_TAIL]) {
+    sizes s = {0};
+    s.tail = put_tail(tail, qe, &s.spec);
+    s.inner = has_spec(qe) ? 4 + VALUE_SIZE + value + s.spec : 0;
+    s.document = 4 + FIXED_SIZE + VALUE_SIZE + (s.inner ? s.inner : value) + (s.tail - s.spec) + 1;
+    return s;
+}
+
+uint8_t *oc_qe_make(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
+    const oc_meta *meta = edit->made;
+    const uint8_t *value = base + edit->at + edit->skip;
+    size_t len = edit->end - edit->at - edit->skip;
+    bool as_equality = edit->flags & OC_MADE_EQUALITY;
     uint8_t tail[LONGEST_TAIL];
-    size_t spec_len;
-    size_t tail_len = put_tail(tail, meta->qe, &spec_len);
-    size_t inner = 4 + VALUE_SIZE + (size_t)(e->end - e->value) + spec_len; /* the document around the value */
-    size_t value = spec ? inner : (size_t)(e->end - e->value);
-    size_t document = 4 + FIXED_SIZE + VALUE_SIZE + value + (tail_len - spec_len) + 1;
-    size_t head_len =
-        place_size(place, how->as_equality) + 4 + 1 + 1 + 4 + FIXED_SIZE + VALUE_SIZE + (spec ? 4 + VALUE_SIZE : 0);
-    uint8_t *head = oc_arena_alloc(a->arena, head_len + tail_len);
-    if (!head)
-        return oc_no_memory(a);
-    uint8_t *p = put_place(head, place, OC_BINARY, 4 + 1 + 1 + document, how->as_equality);
-    p = oc_put_length(p, 1 + document);
+    sizes s = measure(meta->qe, len, tail);
+    p = put_place(p, oc_made_name(edit, base), OC_BINARY, CONTENT_SIZE + s.document, as_equality);
+    p = oc_put_length(p, 1 + s.document);
     *p++ = SUBTYPE_ENCRYPTED;
     *p++ = KIND;
-    p = put_fixed(oc_put_length(p, document), meta, how->use == OC_USE_COMPARED);
-    if (spec)
-        p = oc_put_length(oc_put_name(p, OC_DOCUMENT, (oc_str){"v", 1}), inner);
-    p = oc_put_name(p, e->type, (oc_str){"v", 1});
-    oc_put(p, tail, tail_len);
-    edit(a, frame, e, how,
-         (oc_edit){.head = head,
-                   .head_len = (uint32_t)head_len,
-                   .tail = p,
-                   .tail_len = (uint32_t)tail_len,
-                   .nuls = how->as_equality ? 2 : 1});
-    a->marks++;
-    return true;
+    p = put_fixed(oc_put_length(p, s.document), meta, edit->flags & OC_MADE_COMPARED);
+    if (s.inner)
+        p = oc_put_length(oc_put_name(p, OC_DOCUMENT, (oc_str){"v", 1}), s.inner);
+    p = oc_put(oc_put_name(p, edit->type, (oc_str){"v", 1}), value, len);
+    p = oc_put(p, tail, s.tail);
+    *p++ = 0;
+    if (as_equality)
+        *p++ = 0;
+    return p;
+}
+
+static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
+    uint8_t tail[LONGEST_TAIL];
+    size_t document = measure(meta->qe, (size_t)(e->end - e->value), tail).document;
+    return oc_record_value(a, frame, e, how,
+                           (oc_edit){.made = meta,
+                                     .flags = how->use == OC_USE_COMPARED ? OC_MADE_COMPARED : 0,
+                                     .head_len = (uint32_t)(CONTENT_SIZE + document)});
 }
 
 bool oc_qe_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {

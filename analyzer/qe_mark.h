@@ -14,6 +14,9 @@
  * for one value to say (qe_range.h): such comparisons, and those of fields without an index, are errors here. */
 bool oc_qe_mark(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how);
 
+/* The bytes of such a mark (oc_make_mark). */
+uint8_t *oc_qe_make(const oc_edit *edit, const uint8_t *base, uint8_t *p);
+
 /* The error of a comparison with a field that has no index; always false. */
 bool oc_fail_qe_unindexed(oc_analysis *a, const oc_path *path, const char *op);
 

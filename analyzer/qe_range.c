@@ -6,11 +6,19 @@
 #include "build.h"
 #include "match.h"
 #include "qe_mark.h"
+#include "reply.h"
 
 /* The values stand in placeholders. */
 typedef enum range_operator { GT = 1, GTE = 2, LT = 3, LTE = 4 } range_operator;
 
 static const char *const operator_names[] = {[GT] = "$gt", [GTE] = "$gte", [LT] = "$lt", [LTE] = "$lte"};
+
+/* The values of $in and $nin, which may be very many: they stay where they are. */
+typedef struct values {
+    const uint8_t *array;     /* of a filter */
+    const oc_elem *constants; /* or of an expression */
+    size_t count;
+} values;
 
 struct oc_qe_bound {
     oc_qe_bound *next;  /* in its conjunction, in the order written */
@@ -18,7 +26,8 @@ struct oc_qe_bound {
     const oc_meta *meta;
     range_operator op;
     oc_elem value;
-    int32_t id; /* of the payload, -1: none yet */
+    values list; /* list.count > 1: instead of a bound, the range from x to x for each of these */
+    int32_t id;  /* of the payload, or of the first of them; -1: none yet */
     oc_frame *frame;
     oc_elem place; /* the element that it replaces; place.start == NULL: it is part of a rewrite */
 };
@@ -39,6 +48,7 @@ typedef struct ranged {
 typedef enum term_kind {
     BOUND,
     KEPT, /* an operator as it was written: $exists, an explicit payload */
+    EACH, /* the ranges of a list; among the members of ANY or NONE */
     NOT,  /* operators that stay below their $not */
     ALL,
     ANY,
@@ -92,19 +102,11 @@ static bool fail_type(const ranged *r, const oc_elem *e, const char *op) {
 }
 
 /* The index has the values of one type only; an int is a long as well. */
-static bool convert(const ranged *r, const oc_elem *e, oc_elem *value) {
-    uint8_t *bytes = oc_arena_alloc(r->s->a->arena, 8);
-    if (!bytes)
-        return oc_no_memory(r->s->a);
-    uint32_t low = oc_u32(e->value);
-    oc_put_u32(bytes, low);
-    oc_put_u32(bytes + 4, low >> 31 ? UINT32_MAX : 0);
-    *value = (oc_elem){.start = bytes, .value = bytes, .end = bytes + 8, .type = OC_INT64};
-    return true;
+static bool is_short(const oc_meta *meta, const oc_elem *e) {
+    return meta->types & OC_TYPE_BIT(OC_INT64) && e->type == OC_INT32;
 }
 
-static bool check_value(const ranged *r, const oc_elem *e, const char *op, bool in_list, oc_elem *value) {
-    *value = *e;
+static bool check_value(const ranged *r, const oc_elem *e, const char *op, bool in_list) {
     if (e->type == OC_NULL && r->meta->types == OC_TYPE_BIT(OC_DATE))
         return fail_type(r, e, op);
     if (e->type == OC_NULL || e->type == OC_UNDEFINED)
@@ -118,8 +120,8 @@ static bool check_value(const ranged *r, const oc_elem *e, const char *op, bool 
         return fail_value(r, OC_VALUE_CIPHERTEXT, op,
                           "give the plaintext, or write the comparison with the bounds of an explicit range payload",
                           "Cannot compare with a value that is already encrypted");
-    if (r->meta->types & OC_TYPE_BIT(OC_INT64) && e->type == OC_INT32)
-        return convert(r, e, value);
+    if (is_short(r->meta, e))
+        return true;
     if (e->type >= 0x14 || !(r->meta->types & OC_TYPE_BIT(e->type)))
         return fail_type(r, e, op);
     return true;
@@ -144,16 +146,15 @@ static oc_qe_bound *add_bound(const ranged *r, oc_conjunction *c, range_operator
 
 /* x as the range from x to x. */
 static bool equality(const ranged *r, oc_conjunction *c, const oc_elem *e, const char *op, bool in_list, term **out) {
-    oc_elem value;
-    if (!check_value(r, e, op, in_list, &value))
+    if (!check_value(r, e, op, in_list))
         return false;
     if (r->s->kept)
         return oc_fail_kept(r->s, r->name, op);
     term *all = new_term(r, ALL), *low = new_term(r, BOUND), *high = new_term(r, BOUND);
     if (!all || !low || !high)
         return false;
-    low->bound = add_bound(r, c, GTE, &value);
-    high->bound = add_bound(r, c, LTE, &value);
+    low->bound = add_bound(r, c, GTE, e);
+    high->bound = add_bound(r, c, LTE, e);
     if (!low->bound || !high->bound)
         return false;
     low->bound->other = high->bound;
@@ -164,14 +165,57 @@ static bool equality(const ranged *r, oc_conjunction *c, const oc_elem *e, const
     return true;
 }
 
-static bool equalities(const ranged *r, oc_conjunction *c, const oc_elem *list, const char *op, term **out) {
-    oc_iter it = oc_elem_iter(list);
+/* The values of a list one by one. */
+typedef struct value_iter {
+    const values *list;
+    oc_iter it;
+    size_t next;
+} value_iter;
+
+static value_iter iterate(const values *list) {
+    value_iter it = {.list = list};
+    if (list->array)
+        it.it = oc_bson_iter(list->array);
+    return it;
+}
+
+static bool next_value(value_iter *it, oc_elem *e) {
+    if (it->list->array)
+        return oc_next(&it->it, e);
+    if (it->next == it->list->count)
+        return false;
+    *e = it->list->constants[it->next++];
+    return true;
+}
+
+static bool check_values(const ranged *r, const values *list, const char *op) {
+    value_iter it = iterate(list);
     oc_elem e;
-    while (oc_next(&it, &e)) {
-        if (!equality(r, c, &e, op, true, out))
+    while (next_value(&it, &e)) {
+        if (!check_value(r, &e, op, true))
             return false;
-        out = &(*out)->next;
+        if (r->s->kept)
+            return oc_fail_kept(r->s, r->name, op);
     }
+    return true;
+}
+
+/* *out: NULL for none, of one its range, else all of them in one. */
+static bool equalities(const ranged *r, oc_conjunction *c, const values *list, const char *op, term **out) {
+    value_iter it = iterate(list);
+    oc_elem first;
+    *out = NULL;
+    if (list->count == 0)
+        return true;
+    if (list->count == 1)
+        return next_value(&it, &first) && equality(r, c, &first, op, true, out);
+    if (!check_values(r, list, op))
+        return false;
+    term *each = new_term(r, EACH);
+    if (!each || !next_value(&it, &first) || !(each->bound = add_bound(r, c, GTE, &first)))
+        return false;
+    each->bound->list = *list;
+    *out = each;
     return true;
 }
 
@@ -215,8 +259,7 @@ static bool is_range_payload(const oc_elem *e) {
 
 static bool parse_bound(const ranged *r, oc_conjunction *c, oc_frame *frame, const oc_elem *e, range_operator op,
                         term *t) {
-    oc_elem value;
-    if (!is_range_payload(e) && !check_value(r, e, operator_names[op], false, &value))
+    if (!is_range_payload(e) && !check_value(r, e, operator_names[op], false))
         return false;
     if (r->s->kept)
         return oc_fail_kept(r->s, r->name, operator_names[op]);
@@ -226,7 +269,7 @@ static bool parse_bound(const ranged *r, oc_conjunction *c, oc_frame *frame, con
         return true;
     }
     t->kind = BOUND;
-    t->bound = add_bound(r, c, op, &value);
+    t->bound = add_bound(r, c, op, e);
     if (!t->bound)
         return false;
     t->bound->frame = frame;
@@ -238,7 +281,7 @@ static bool parse_bound(const ranged *r, oc_conjunction *c, oc_frame *frame, con
 static void any_of(term *t, term *members, const oc_elem *list) {
     if (!members)
         *t = (term){.kind = KEPT, .kept = *list};
-    else if (!members->next)
+    else if (members->kind != EACH)
         *t = *members;
     else
         *t = (term){.kind = ANY, .members = members};
@@ -248,7 +291,8 @@ static bool parse_list(const ranged *r, oc_conjunction *c, const oc_elem *e, con
     term *members = NULL;
     if (e->type != OC_ARRAY)
         return fail_shape(r, row->name, "an array");
-    if (!equalities(r, c, e, row->name, &members))
+    const values list = {.array = e->value, .count = oc_count_members(e)};
+    if (!equalities(r, c, &list, row->name, &members))
         return false;
     if (row->kind == IS_AMONG || !members)
         any_of(t, members, e);
@@ -271,7 +315,7 @@ static void pair_bounds(oc_conjunction *c);
 
 static bool has_pair(const oc_conjunction *c) {
     for (const oc_qe_bound *b = c->first; b; b = b->next)
-        if (b->other)
+        if (b->other || b->list.count)
             return true;
     return false;
 }
@@ -401,16 +445,18 @@ static range_operator flip(range_operator op) {
 static bool parse_expression(const ranged *r, const oc_elem *op, const oc_qe_constants *constants, term *t) {
     const operator_row *row = find_operator(op->name);
     oc_conjunction *c = r->s->conjunction;
-    term *members = NULL, **end = &members;
+    term *members = NULL;
     if (row && row->kind == BOUNDS) {
         t->op = constants->first ? flip(row->op) : row->op;
         return parse_bound(r, c, NULL, &constants->values[0], t->op, t);
     }
     if (!row || (row->kind != EQUALS && row->kind != DIFFERS && row->kind != IS_AMONG))
         return fail_operator(r, op->name);
-    for (size_t i = 0; i < constants->count; i++, end = &(*end)->next)
-        if (!equality(r, c, &constants->values[i], row->name, row->kind == IS_AMONG, end))
-            return false;
+    const values list = {.constants = constants->values, .count = constants->count};
+    bool read = row->kind == IS_AMONG ? equalities(r, c, &list, row->name, &members)
+                                      : equality(r, c, &constants->values[0], row->name, false, &members);
+    if (!read)
+        return false;
     if (row->kind == DIFFERS)
         *t = (term){.kind = NONE, .members = members};
     else
@@ -436,10 +482,17 @@ bool oc_qe_expression_range(const oc_scope *s, oc_frame *frame, const oc_elem *o
 
 /* ---- writing ---- */
 
+static void write_value(oc_build *b, const char *name, const oc_meta *meta, const oc_elem *e) {
+    if (is_short(meta, e))
+        oc_build_int64(b, name, (int32_t)oc_u32(e->value));
+    else
+        oc_build_elem(b, name, e);
+}
+
 /* An open side is an infinite double, whatever the type of the index. */
 static void write_side(oc_build *b, const char *name, const char *included, const oc_qe_bound *bound, double open) {
     if (bound)
-        oc_build_elem(b, name, &bound->value);
+        write_value(b, name, bound->meta, &bound->value);
     else
         oc_build_double(b, name, open);
     oc_build_bool(b, included, !bound || bound->op == GTE || bound->op == LTE);
@@ -520,13 +573,39 @@ static void write_comparison(oc_build *b, const ranged *r, const term *t) {
 
 static void write_term(oc_build *b, const ranged *r, const term *t);
 
+static void write_member(oc_build *b, const ranged *r, const term *member, size_t index) {
+    size_t doc = oc_build_open_member(b, index);
+    write_term(b, r, member);
+    oc_build_close(b, doc);
+}
+
+/* The terms that a value by itself would have become. */
+static void write_equality(oc_build *b, const ranged *r, const oc_qe_bound *each, const oc_elem *value, size_t index) {
+    oc_qe_bound low = {.meta = each->meta, .op = GTE, .value = *value, .id = each->id + (int32_t)index};
+    oc_qe_bound high = low;
+    high.op = LTE;
+    low.other = &high;
+    high.other = &low;
+    term upper = {.kind = BOUND, .bound = &high}, lower = {.kind = BOUND, .bound = &low, .next = &upper};
+    term all = {.kind = ALL, .members = &lower};
+    write_member(b, r, &all, index);
+}
+
+/* Given up when it is longer than any reply may be. */
+static void write_each(oc_build *b, const ranged *r, const oc_qe_bound *each) {
+    value_iter it = iterate(&each->list);
+    oc_elem e;
+    for (size_t index = 0; b->len <= OC_MAX_REPLY && next_value(&it, &e); index++)
+        write_equality(b, r, each, &e, index);
+}
+
 static void write_list(oc_build *b, const ranged *r, const char *name, const term *members) {
     size_t list = oc_build_open(b, OC_ARRAY, oc_build_name(name)), index = 0;
-    for (const term *member = members; member; member = member->next) {
-        size_t doc = oc_build_open_member(b, index++);
-        write_term(b, r, member);
-        oc_build_close(b, doc);
-    }
+    for (const term *member = members; member; member = member->next)
+        if (member->kind == EACH)
+            write_each(b, r, member->bound);
+        else
+            write_member(b, r, member, index++);
     oc_build_close(b, list);
 }
 
@@ -536,6 +615,7 @@ static void write_term(oc_build *b, const ranged *r, const term *t) {
     case KEPT:
     case NOT: write_comparison(b, r, t); break;
     case ALL: write_list(b, r, "$and", t->members); break;
+    case EACH: break; /* write_list's */
     case ANY: write_list(b, r, "$or", t->members); break;
     case NONE: write_list(b, r, r->path ? "$not" : "$nor", t->members); break;
     }
@@ -575,14 +655,15 @@ static void number_bounds(oc_conjunction *c) {
     for (oc_qe_bound *b = c->first; b; b = b->next) {
         if (b->id >= 0)
             continue;
-        b->id = c->a->payloads++;
+        b->id = c->a->payloads;
+        c->a->payloads += b->list.count ? (int32_t)b->list.count : 1;
         if (b->other)
             b->other->id = b->id;
     }
 }
 
 static bool is_open(const oc_qe_bound *b) {
-    return !b->other && b->id < 0;
+    return !b->other && !b->list.count && b->id < 0;
 }
 
 static void pair_bounds(oc_conjunction *c) {
@@ -606,36 +687,54 @@ static void pair_bounds(oc_conjunction *c) {
     number_bounds(c);
 }
 
-static void replace(oc_analysis *a, oc_frame *frame, const oc_elem *place, const oc_build *b) {
+/* Records what will be made of `made`. */
+static void replace(oc_analysis *a, oc_frame *frame, const oc_elem *place, oc_made kind, const void *made,
+                    size_t size) {
     uint32_t at = oc_splice_offset(&a->splice, place->start);
     uint32_t len = (uint32_t)(place->end - place->start);
-    a->splice.failed = a->splice.failed || b->failed;
     oc_splice_edit(
         &a->splice, frame,
         (oc_edit){
-            .at = at, .skip = len, .end = at + len, .head = b->data, .head_len = (uint32_t)b->len, .length_at = -1});
+            .at = at, .skip = len, .end = at + len, .kind = (uint8_t)kind, .made = made, .head_len = (uint32_t)size});
 }
 
-static void write_rewrite(oc_analysis *a, const oc_qe_rewrite *w) {
-    oc_build b = {.arena = a->arena};
+static void write_bound(oc_build *b, const oc_qe_bound *bound) {
+    write_placeholder(b, operator_names[bound->op], bound);
+}
+
+uint8_t *oc_qe_make_bound(const oc_qe_bound *bound, size_t size, uint8_t *p) {
+    oc_build b = {.data = p, .cap = size};
+    write_bound(&b, bound);
+    return p + b.len;
+}
+
+static void write_rewrite(oc_build *b, const oc_qe_rewrite *w) {
     if (w->terms->next)
-        write_list(&b, &w->field, "$and", w->terms);
+        write_list(b, &w->field, "$and", w->terms);
     else
-        write_term(&b, &w->field, w->terms);
-    replace(a, w->frame, &w->place, &b);
+        write_term(b, &w->field, w->terms);
+}
+
+uint8_t *oc_qe_make_ranges(const oc_qe_rewrite *w, size_t size, uint8_t *p) {
+    oc_build b = {.data = p, .cap = size};
+    write_rewrite(&b, w);
+    return p + b.len;
 }
 
 bool oc_conjunction_finish(oc_conjunction *c) {
     pair_bounds(c);
     for (const oc_qe_bound *b = c->first; b; b = b->next) {
-        c->a->marks++;
+        oc_build size = {.counts = true};
+        oc_count_marks(c->a, b->list.count ? 2 * b->list.count : 1);
         if (!b->place.start)
             continue;
-        oc_build built = {.arena = c->a->arena};
-        write_placeholder(&built, operator_names[b->op], b);
-        replace(c->a, b->frame, &b->place, &built);
+        write_bound(&size, b);
+        replace(c->a, b->frame, &b->place, OC_MADE_BOUND, b, size.len);
     }
-    for (const oc_qe_rewrite *w = c->rewrites; w; w = w->next)
-        write_rewrite(c->a, w);
+    for (const oc_qe_rewrite *w = c->rewrites; w; w = w->next) {
+        oc_build size = {.counts = true};
+        write_rewrite(&size, w);
+        replace(c->a, w->frame, &w->place, OC_MADE_RANGES, w, size.len);
+    }
     return !c->a->splice.failed || oc_no_memory(c->a);
 }

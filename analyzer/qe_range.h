@@ -30,6 +30,10 @@ struct oc_conjunction {
     oc_qe_rewrite *rewrites;
 };
 
+/* The bytes of such edits, `size` of them (oc_make_mark). */
+uint8_t *oc_qe_make_bound(const oc_qe_bound *bound, size_t size, uint8_t *p);
+uint8_t *oc_qe_make_ranges(const oc_qe_rewrite *rewrite, size_t size, uint8_t *p);
+
 /* Pairs and numbers the bounds, and records the edits. */
 bool oc_conjunction_finish(oc_conjunction *c);
 

@@ -44,11 +44,8 @@ static void put_string(oc_out *out, const char *name, const char *text) {
 }
 
 bool oc_reply_result(oc_analysis *a, oc_out *out) {
-    enum { AROUND_RESULT = 128, MAX_RESULT = 512 * 1024 * 1024 }; /* far below what an int32 can say */
-    if (a->splice.len + a->splice.added > MAX_RESULT)
-        return oc_fail(a->error, OC_TOO_LARGE, NULL, NULL, "send fewer documents or values at once",
-                       "The command with its placeholders would be larger than %d bytes", MAX_RESULT);
-    if (!oc_out_reserve(out, AROUND_RESULT + a->splice.len + a->splice.added))
+    a->splice.expected = 0;
+    if (!oc_splice_fits(&a->splice) || !oc_out_reserve(out, OC_AROUND_RESULT + oc_splice_size(&a->splice)))
         return false;
     size_t start = open_document(out);
     put_bool(out, "hasEncryptionPlaceholders", a->marks > 0);

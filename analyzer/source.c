@@ -388,6 +388,14 @@ void oc_sources_release(oc_sources *s, oc_cache *cache) {
     s->trees = NULL;
 }
 
+size_t oc_sources_size(const oc_sources *s) {
+    const oc_elem fields[] = {s->json_schema.e, s->is_remote.e, s->csfle_map.e};
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
+        size += (size_t)(fields[i].end - fields[i].start);
+    return size;
+}
+
 void oc_sources_drop(oc_analysis *a, const oc_sources *s, oc_frame *command, oc_frame *inner) {
     const oc_sourced *const dropped[] = {&s->json_schema, &s->is_remote, &s->csfle_map};
     for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++)

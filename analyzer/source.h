@@ -32,7 +32,9 @@ bool oc_sources_find(oc_analysis *a, const uint8_t *command, const uint8_t *inne
 bool oc_sources_load(oc_analysis *a, oc_sources *sources, oc_cache *cache, oc_str db, oc_str collection,
                      const uint8_t *bulk);
 void oc_sources_release(oc_sources *sources, oc_cache *cache);
-/* Leaves the CSFLE schema fields out of the result. `inner` is the frame of the explained command. */
+/* How many bytes the CSFLE schema fields have. */
+size_t oc_sources_size(const oc_sources *sources);
+/* Leaves them out of the result. `inner` is the frame of the explained command. */
 void oc_sources_drop(oc_analysis *a, const oc_sources *sources, oc_frame *command, oc_frame *inner);
 
 #endif

@@ -132,11 +132,9 @@ static bool collect(levels *l, const oc_node *node);
 
 /* Asks `top` for each name: a stage may have hidden what the table says. */
 static bool collect_table(levels *l, const oc_node *top, const oc_name_table *table) {
-    for (size_t i = 0; table->slots && i <= table->mask; i++) {
-        if (!table->slots[i].name.s)
-            continue;
+    for (size_t i = 0; i < table->count; i++) {
         const oc_node *child =
-            oc_derive_work(&l->a->lookup) ? oc_node_child_of_set(top, table->slots[i].name, &l->a->lookup) : NULL;
+            oc_derive_work(&l->a->lookup) ? oc_node_child_of_set(top, table->entries[i].name, &l->a->lookup) : NULL;
         if (!child || !collect(l, child))
             return false;
     }

@@ -72,10 +72,8 @@ static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc
         oc_no_memory(p->scope.a);
         return NULL;
     }
-    for (size_t i = 0; table->slots && i <= table->mask; i++) {
-        const oc_name_entry *slot = &table->slots[i];
-        if (!slot->name.s)
-            continue;
+    for (size_t i = 0; i < table->count; i++) {
+        const oc_name_entry *slot = &table->entries[i];
         const oc_node *below = oc_node_child(target, slot->name, lookup);
         const oc_node *stored = below ? store_one(p, slot->value, below, &(oc_path){path, slot->name}) : NULL;
         if (!stored)
@@ -133,8 +131,8 @@ static bool agree_child(const oc_pipeline *p, const oc_node *target, const oc_no
 
 static bool agree_names(const oc_pipeline *p, const oc_name_table *table, const oc_node *target, const oc_node *node,
                         const oc_path *path) {
-    for (size_t i = 0; table->slots && i <= table->mask; i++)
-        if (table->slots[i].name.s && !agree_child(p, target, node, table->slots[i].name, path))
+    for (size_t i = 0; i < table->count; i++)
+        if (!agree_child(p, target, node, table->entries[i].name, path))
             return false;
     return true;
 }
@@ -191,8 +189,8 @@ static bool unchanged_child(const oc_pipeline *p, const oc_node *target, const o
 
 static bool unchanged_names(const oc_pipeline *p, const oc_name_table *table, const oc_node *target,
                             const oc_node *node, const oc_path *path) {
-    for (size_t i = 0; table->slots && i <= table->mask; i++)
-        if (table->slots[i].name.s && !unchanged_child(p, target, node, table->slots[i].name, path))
+    for (size_t i = 0; i < table->count; i++)
+        if (!unchanged_child(p, target, node, table->entries[i].name, path))
             return false;
     return true;
 }

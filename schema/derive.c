@@ -3,7 +3,7 @@
 #include "dropped.h"
 
 enum {
-    MOST_WORK = 300000,
+    STEPS_OF_WORK = 100,
     DEEPEST = 200, /* alternatives and arrays in one another, each a recursion */
 };
 
@@ -98,12 +98,11 @@ static bool merge_tables(oc_name_table *fields, const oc_name_table *below, oc_l
     if (!entries)
         return false;
     size_t n = 0;
-    for (size_t i = 0; i <= fields->mask; i++)
-        if (fields->slots[i].name.s)
-            entries[n++] = fields->slots[i];
-    for (size_t i = 0; i <= below->mask; i++)
-        if (below->slots[i].name.s && !is_among(below->slots[i].name, fields))
-            entries[n++] = below->slots[i];
+    for (size_t i = 0; i < fields->count; i++)
+        entries[n++] = fields->entries[i];
+    for (size_t i = 0; i < below->count; i++)
+        if (!is_among(below->entries[i].name, fields))
+            entries[n++] = below->entries[i];
     return oc_name_table_build(fields, lookup->arena, entries, n);
 }
 
@@ -241,8 +240,9 @@ bool oc_derive_untouched(const oc_node *original, const oc_node *tree, oc_str pa
 }
 
 bool oc_derive_work(oc_lookup *lookup) {
-    return ++lookup->work <= MOST_WORK || oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
-                                                  "The command has too many alternatives to be analysed");
+    return oc_budget_spend(&lookup->budget, STEPS_OF_WORK) ||
+           oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, "split the pipeline",
+                   "The command has too many alternatives to be analysed");
 }
 
 const oc_node *oc_either_child(const oc_either *either, oc_str name, oc_lookup *lookup) {

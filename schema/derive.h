@@ -50,7 +50,7 @@ oc_derived oc_derive_set(const oc_node *root, oc_str path, const oc_node *value,
 bool oc_derive_untouched(const oc_node *original, const oc_node *tree, oc_str path, oc_lookup *lookup);
 
 /* Counts a step that can be taken very often, because alternatives multiply. False with the error set when there were
- * too many of them in the request. */
+ * too many of them in the request (budget.h). */
 bool oc_derive_work(oc_lookup *lookup);
 
 /* For oc_node_child: the node of a name in one or the other. */

@@ -1,40 +1,93 @@
 #include "nameset.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/random.h>
+#include <time.h>
+#include <unistd.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+/* ---- the secret ---- */
+
+static uint8_t secret[XXH3_SECRET_DEFAULT_SIZE];
+static atomic_bool secret_is_set;
+
+void oc_hash_set_seed(uint64_t seed) {
+    XXH3_generateSecret_fromSeed(secret, seed);
+    atomic_store_explicit(&secret_is_set, true, memory_order_release);
+}
+
+/* Where the kernel has no random bytes yet, or none for this process. */
+static uint64_t guess(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const uint64_t parts[] = {(uint64_t)now.tv_sec, (uint64_t)now.tv_nsec, (uint64_t)getpid(),
+                              (uint64_t)(uintptr_t)&now, (uint64_t)(uintptr_t)secret};
+    return XXH3_64bits(parts, sizeof parts);
+}
+
+static void choose_secret(void) {
+    if (atomic_load_explicit(&secret_is_set, memory_order_acquire))
+        return;
+    if (getrandom(secret, sizeof secret, GRND_NONBLOCK) != (ssize_t)sizeof secret)
+        XXH3_generateSecret_fromSeed(secret, guess());
+    atomic_store_explicit(&secret_is_set, true, memory_order_release);
+}
+
+static void __attribute__((cold, noinline)) choose_secret_once(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, choose_secret);
+}
+
 uint64_t oc_hash(const void *bytes, size_t len) {
-    return XXH3_64bits(bytes, len);
+    if (!atomic_load_explicit(&secret_is_set, memory_order_acquire))
+        choose_secret_once();
+    return XXH3_64bits_withSecret(bytes, len, secret, sizeof secret);
+}
+
+/* ---- tables ---- */
+
+static void fill(oc_name_slot *slots, size_t mask, const oc_name_entry *entries, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        uint32_t hash = (uint32_t)oc_hash(entries[i].name.s, entries[i].name.n);
+        size_t at = hash & mask;
+        while (slots[at].entry)
+            at = (at + 1) & mask;
+        slots[at] = (oc_name_slot){hash, (uint32_t)i + 1};
+    }
 }
 
 bool oc_name_table_build(oc_name_table *table, oc_arena *arena, const oc_name_entry *entries, size_t count) {
     size_t size = 2;
     while (size < count * 2)
         size *= 2;
-    oc_name_entry *slots = oc_arena_zeroed(arena, size, sizeof *slots);
-    if (!slots)
+    oc_name_slot *slots = oc_arena_zeroed(arena, size, sizeof *slots);
+    oc_name_entry *kept = slots ? oc_arena_alloc(arena, count * sizeof *kept) : NULL;
+    if (!kept)
         return false;
-    *table = (oc_name_table){slots, size - 1, count, 0};
-    for (size_t i = 0; i < count; i++) {
-        uint64_t hash = oc_hash(entries[i].name.s, entries[i].name.n);
-        size_t at = hash & (size - 1);
-        while (slots[at].name.s)
-            at = (at + 1) & (size - 1);
-        slots[at] = (oc_name_entry){entries[i].name, entries[i].value, hash};
-        table->shapes |= oc_name_shape(entries[i].name);
-    }
+    if (count)
+        memcpy(kept, entries, count * sizeof *kept);
+    fill(slots, size - 1, kept, count);
+    *table = (oc_name_table){kept, slots, size - 1, count, 0};
+    for (size_t i = 0; i < count; i++)
+        table->shapes |= oc_name_shape(kept[i].name);
     return true;
 }
 
 const void *oc_name_table_find_slot(const oc_name_table *table, oc_str name) {
-    uint64_t hash = oc_hash(name.s, name.n);
-    for (size_t at = hash & table->mask; table->slots[at].name.s; at = (at + 1) & table->mask)
-        if (table->slots[at].hash == hash && oc_str_eq(table->slots[at].name, name))
-            return table->slots[at].value;
+    uint32_t hash = (uint32_t)oc_hash(name.s, name.n);
+    for (size_t at = hash & table->mask; table->slots[at].entry; at = (at + 1) & table->mask) {
+        const oc_name_entry *entry = &table->entries[table->slots[at].entry - 1];
+        if (table->slots[at].hash == hash && oc_str_eq(entry->name, name))
+            return entry->value;
+    }
     return NULL;
 }
+
+/* ---- sets ---- */
 
 static bool is_among_few(const oc_nameset *set, oc_str name) {
     size_t few = set->count < OC_NAMESET_FEW ? set->count : OC_NAMESET_FEW;

@@ -1,23 +1,32 @@
 #ifndef OC_NAMESET_H
 #define OC_NAMESET_H
 
-/* Field names by hash: a table that is built once and read by many threads, and a set that grows during a request. */
+/* Field names by hash: a table that is built once and read by many threads, and a set that grows during a request.
+ * Nobody outside walks in the order of hashes: that is another one in each process. */
 
 #include "arena.h"
 #include "bson.h"
 
+/* Each process has a secret of its own, so that nobody can prepare names that collide. */
 uint64_t oc_hash(const void *bytes, size_t len);
+/* For tests: the secret made from a number. Before anything has been hashed that is still in use. */
+void oc_hash_set_seed(uint64_t seed);
 
 typedef struct oc_name_entry {
-    oc_str name; /* borrowed; name.s == NULL: an empty slot */
+    oc_str name; /* borrowed */
     const void *value;
-    uint64_t hash; /* set by oc_name_table_build */
 } oc_name_entry;
 
+typedef struct oc_name_slot {
+    uint32_t hash;
+    uint32_t entry; /* from 1; 0: free */
+} oc_name_slot;
+
 typedef struct oc_name_table {
-    const oc_name_entry *slots; /* a power of two of them, at most half full */
-    size_t mask;
-    size_t count;
+    const oc_name_entry *entries; /* in the order given: this is what is walked */
+    const oc_name_slot *slots;    /* a power of two of them, at most half full */
+    size_t mask;                  /* slots - 1 */
+    size_t count;                 /* of entries */
     uint64_t shapes; /* a bit for each pair of length and last byte that occurs: most names of a document have none */
 } oc_name_table;
 

@@ -58,6 +58,12 @@ static const oc_node *out_of_memory(oc_lookup *lookup) {
     return NULL;
 }
 
+static bool fail_budget(oc_lookup *lookup, oc_str name) {
+    return oc_fail(lookup->error, OC_TOO_COMPLEX, &(oc_path){.name = name}, "patternProperties",
+                   "use fewer or simpler patterns, or send fewer documents at once",
+                   "The command takes too many steps to be analysed");
+}
+
 static bool set_add(node_set *set, const oc_node *node, oc_lookup *lookup) {
     for (size_t i = 0; i < set->count; i++)
         if (set->nodes[i] == node)
@@ -83,7 +89,7 @@ static bool add_matches(node_set *set, const oc_node *node, oc_str name, oc_look
     if (child && !set_add(set, child, lookup))
         return false;
     for (size_t i = 0; i < node->pattern_count; i++) {
-        switch (oc_regex_match(node->patterns[i].regex, &lookup->matcher, lookup->arena, name)) {
+        switch (oc_regex_match(node->patterns[i].regex, &lookup->matcher, &lookup->budget, lookup->arena, name)) {
         case OC_MATCH_NO: continue;
         case OC_MATCH_YES:
             matched = true;
@@ -91,6 +97,7 @@ static bool add_matches(node_set *set, const oc_node *node, oc_str name, oc_look
                 return false;
             continue;
         case OC_MATCH_NO_MEMORY: return oc_fail(lookup->error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");
+        case OC_MATCH_TOO_MANY: return fail_budget(lookup, name);
         case OC_MATCH_ERROR:
             return oc_fail(lookup->error, OC_SCHEMA_PATTERN, &(oc_path){.name = name}, "patternProperties",
                            "use field names that are valid UTF-8, and simpler patterns",
@@ -131,8 +138,14 @@ static const oc_node *merge(const node_set *set, oc_lookup *lookup) {
     return node;
 }
 
-/* What several subschemas, or one with patterns, say of a name. */
-static const oc_node *child_of_subschemas(const oc_node *node, oc_str name, oc_lookup *lookup) {
+/* Every subschema of a set is compared with all the others. */
+static bool pay_for_set(const node_set *set, oc_str name, oc_lookup *lookup) {
+    enum { COMPARISONS_IN_A_STEP = 16 };
+    return oc_budget_spend(&lookup->budget, (uint64_t)set->count * set->count / 2 / COMPARISONS_IN_A_STEP) ||
+           fail_budget(lookup, name);
+}
+
+static const oc_node *ask_subschemas(const oc_node *node, oc_str name, oc_lookup *lookup) {
     node_set set = {0};
     const oc_node *const *parts = node->part_count ? node->parts : &node;
     size_t count = node->part_count ? node->part_count : 1;
@@ -141,7 +154,56 @@ static const oc_node *child_of_subschemas(const oc_node *node, oc_str name, oc_l
             return NULL;
     if (set.count == 0)
         return &oc_plain_node;
-    return set.count == 1 ? set.nodes[0] : merge(&set, lookup);
+    if (set.count == 1)
+        return set.nodes[0];
+    return pay_for_set(&set, name, lookup) ? merge(&set, lookup) : NULL;
+}
+
+/* ---- what a request has found out already ---- */
+
+/* The slot of a name below a node, or the free one where it belongs. */
+static oc_remembered *find_remembered(const oc_lookup *lookup, const oc_node *node, oc_str name) {
+    oc_remembered *slots = lookup->remembered;
+    size_t at = oc_hash(name.s, name.n) + (uintptr_t)node * 0x9E3779B97F4A7C15u;
+    for (at &= lookup->remembered_mask; slots[at].node; at = (at + 1) & lookup->remembered_mask)
+        if (slots[at].node == node && oc_str_eq(slots[at].name, name))
+            break;
+    return &slots[at];
+}
+
+static bool grow_memory(oc_lookup *lookup) {
+    oc_lookup more = *lookup;
+    more.remembered_mask = lookup->remembered ? 2 * lookup->remembered_mask + 1 : 63;
+    more.remembered = oc_arena_zeroed(lookup->arena, more.remembered_mask + 1, sizeof *more.remembered);
+    if (!more.remembered)
+        return out_of_memory(lookup);
+    for (size_t i = 0; lookup->remembered && i <= lookup->remembered_mask; i++)
+        if (lookup->remembered[i].node)
+            *find_remembered(&more, lookup->remembered[i].node, lookup->remembered[i].name) = lookup->remembered[i];
+    *lookup = more;
+    return true;
+}
+
+/* What took many steps is kept however much there is, for these are bounded; of the rest, as many as are worth it. */
+static bool remember(const oc_node *node, oc_str name, const oc_node *child, uint64_t steps, oc_lookup *lookup) {
+    enum { MOST_CHEAP = 128 * 1024, CHEAP = 1000 };
+    if (lookup->remembered_count >= MOST_CHEAP && steps < CHEAP)
+        return true;
+    if (2 * (lookup->remembered_count + 1) > lookup->remembered_mask && !grow_memory(lookup))
+        return false;
+    *find_remembered(lookup, node, name) = (oc_remembered){node, name, child};
+    lookup->remembered_count++;
+    return true;
+}
+
+/* What several subschemas, or one with patterns, say of a name. */
+static const oc_node *child_of_subschemas(const oc_node *node, oc_str name, oc_lookup *lookup) {
+    oc_remembered *known = lookup->remembered ? find_remembered(lookup, node, name) : NULL;
+    if (known && known->node)
+        return known->child;
+    uint64_t before = lookup->budget.spent;
+    const oc_node *child = ask_subschemas(node, name, lookup);
+    return child && remember(node, name, child, lookup->budget.spent - before, lookup) ? child : NULL;
 }
 
 const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup) {

@@ -8,6 +8,7 @@
  * node never knows its parent, so trees share what they have in common. */
 
 #include "arena.h"
+#include "budget.h"
 #include "error.h"
 #include "nameset.h"
 #include "pointer.h"
@@ -132,12 +133,21 @@ extern const oc_node oc_absent_node;
 /* A document of a collection whose schema is not known: plain for all that is done with it, but for constants. */
 extern const oc_node oc_unseen_node;
 
+/* What patterns, or several subschemas, say of a name. */
+typedef struct oc_remembered {
+    const oc_node *node; /* NULL: a free slot */
+    oc_str name;
+    const oc_node *child;
+} oc_remembered;
+
 /* What a look-up needs from its request. */
 typedef struct oc_lookup {
     oc_arena *arena;
     oc_error *error;
     oc_matcher matcher;
-    size_t work; /* oc_derive_work */
+    oc_budget budget;
+    oc_remembered *remembered; /* by node and name: a power of two of them, at most half full */
+    size_t remembered_mask, remembered_count;
 } oc_lookup;
 
 /* The general case of oc_node_child: several subschemas, patterns, alternatives. Looks into nodes that are plain as
@@ -145,7 +155,8 @@ typedef struct oc_lookup {
 const oc_node *oc_node_child_of_set(const oc_node *node, oc_str name, oc_lookup *lookup);
 
 /* The node for one component below `node`, which is OC_PLAIN or OC_ABOVE. NULL on failure, with the error set:
- * exhausted memory, or a name that a pattern cannot be matched against. The answer may be of any kind. */
+ * exhausted memory or steps, or a name that a pattern cannot be matched against. The answer may be of any kind. `name`
+ * must stay until the request ends. */
 static inline const oc_node *oc_node_child(const oc_node *node, oc_str name, oc_lookup *lookup) {
     if (node->kind == OC_PLAIN)
         return &oc_plain_node;

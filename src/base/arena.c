@@ -28,7 +28,8 @@ static size_t chunk_size(const oc_arena *arena, size_t wanted) {
 
 static void *alloc_in_new_chunk(oc_arena *arena, size_t size) {
     size_t bytes = chunk_size(arena, size);
-    if (arena->limit && arena->total + bytes > arena->limit)
+    arena->exceeded = arena->exceeded || (arena->limit && arena->total + bytes > arena->limit);
+    if (arena->exceeded)
         return NULL;
     oc_arena_chunk *chunk = malloc(sizeof *chunk + bytes);
     if (!chunk)
@@ -63,6 +64,7 @@ void *oc_arena_zeroed(oc_arena *arena, size_t count, size_t size) {
 
 void oc_arena_reset(oc_arena *arena) {
     arena->spare_names = NULL;
+    arena->exceeded = false;
     if (!arena->chunk)
         return;
     oc_wipe(arena->chunk->bytes, arena->used);

@@ -4,9 +4,6 @@
 
 enum { FIRST_EDITS = 32, MOST_EDITS = 4096 };
 
-/* The head of every edit that only corrects a length. */
-static const uint8_t length_prefix[4];
-
 struct oc_edit_chunk {
     oc_edit_chunk *next;
     size_t used, size;
@@ -34,8 +31,25 @@ static oc_edit *new_edit(oc_splice *s) {
     return &s->last->edits[s->last->used++];
 }
 
+bool oc_splice_fits(oc_splice *s) {
+    if (!s->limit || s->len + s->added <= s->limit + s->removed + s->expected)
+        return true;
+    s->failed = true;
+    return oc_fail(s->error, OC_TOO_LARGE, NULL, NULL, "send fewer documents or values at once",
+                   "The command with its placeholders would be larger than %zu bytes", s->limit);
+}
+
+/* What an edit adds, and what it leaves out. */
+static void count_bytes(oc_splice *s, const oc_edit *e) {
+    if (e->kind == OC_EDIT_LENGTH)
+        return;
+    s->added += (size_t)e->head_len + e->nuls;
+    s->removed += e->kind == OC_EDIT_BYTES ? e->skip : e->end - e->at;
+    oc_splice_fits(s);
+}
+
 static void append(oc_splice *s, oc_edit edit) {
-    oc_edit *e = new_edit(s);
+    oc_edit *e = s->failed ? NULL : new_edit(s);
     if (!e) {
         s->failed = true;
         return;
@@ -45,7 +59,7 @@ static void append(oc_splice *s, oc_edit edit) {
     if (edit.at < s->last_at || (edit.at == s->last_at && s->count > 1))
         s->unsorted = true;
     s->last_at = edit.at;
-    s->added += (size_t)edit.head_len + edit.tail_len + edit.nuls;
+    count_bytes(s, e);
 }
 
 /* Outer documents are recorded first, and before anything inside them: a walk in document order stays sorted. */
@@ -55,7 +69,7 @@ static void touch(oc_splice *s, oc_frame *frame) {
     touch(s, frame->up);
     frame->touched = true;
     uint32_t at = oc_splice_offset(s, frame->doc);
-    append(s, (oc_edit){.at = at, .skip = 4, .end = at + oc_u32(frame->doc), .head = length_prefix, .head_len = 4});
+    append(s, (oc_edit){.at = at, .skip = 4, .end = at + oc_u32(frame->doc), .kind = OC_EDIT_LENGTH});
 }
 
 void oc_splice_edit(oc_splice *s, oc_frame *frame, oc_edit edit) {
@@ -91,7 +105,7 @@ const uint32_t *oc_splice_replaced(const oc_splice *s, size_t *count) {
         for (size_t i = 0; i < chunk->used; i++)
             if (chunk->edits[i].skip)
                 offsets[n++] = chunk->edits[i].at;
-    if (offsets)
+    if (offsets && s->unsorted)
         qsort(offsets, n, sizeof *offsets, compare_offsets);
     *count = n;
     return offsets;
@@ -123,125 +137,192 @@ void oc_out_clear(oc_out *out, size_t keep) {
     *out = (oc_out){0};
 }
 
-static int compare(const void *a, const void *b) {
-    const oc_edit *x = *(oc_edit *const *)a;
-    const oc_edit *y = *(oc_edit *const *)b;
-    if (x->at != y->at)
-        return x->at < y->at ? -1 : 1;
-    if (!x->skip != !y->skip)
-        return x->skip ? 1 : -1;
-    return x->out < y->out ? -1 : x->out > y->out; /* out holds the order of recording until written */
+/* ---- order ---- */
+
+static bool is_before(const oc_edit *a, const oc_edit *b) {
+    return a->at != b->at ? a->at < b->at : !a->skip && b->skip;
 }
 
-/* Most commands have few edits, and those nearly in order. */
-static void sort(oc_edit **edits, size_t n) {
-    enum { FEW = 32 };
-    if (n > FEW) {
-        qsort(edits, n, sizeof *edits, compare);
-        return;
-    }
+static void sort_few(const oc_edit **edits, size_t n) {
     for (size_t i = 1; i < n; i++) {
-        oc_edit *e = edits[i];
+        const oc_edit *e = edits[i];
         size_t at = i;
-        for (; at > 0 && compare(&e, &edits[at - 1]) < 0; at--)
+        for (; at > 0 && is_before(e, edits[at - 1]); at--)
             edits[at] = edits[at - 1];
         edits[at] = e;
     }
 }
 
-static oc_edit **in_order(oc_splice *s) {
-    oc_edit **edits = oc_arena_alloc(s->arena, (s->count + 1) * sizeof *edits);
+/* Two sorted runs, from 0 to `middle` and from there to `n`. */
+static void merge(const oc_edit **edits, size_t middle, size_t n, const oc_edit **spare) {
+    if (!is_before(edits[middle], edits[middle - 1]))
+        return;
+    memcpy(spare, edits, middle * sizeof *spare);
+    for (size_t i = 0, left = 0, right = middle; left < middle; i++)
+        edits[i] = right < n && is_before(edits[right], spare[left]) ? edits[right++] : spare[left++];
+}
+
+/* Keeps the order of recording, and takes no memory but the arena's. Most commands have few edits, and others runs of
+ * them in order. */
+static void sort(const oc_edit **edits, size_t n, const oc_edit **spare) {
+    enum { FEW = 32 };
+    for (size_t at = 0; at < n; at += FEW)
+        sort_few(edits + at, n - at < FEW ? n - at : FEW);
+    for (size_t run = FEW; run < n; run *= 2)
+        for (size_t at = 0; at + run < n; at += 2 * run)
+            merge(edits + at, run, n - at < 2 * run ? n - at : 2 * run, spare);
+}
+
+static const oc_edit **in_order(oc_splice *s) {
+    const oc_edit **edits = oc_arena_alloc(s->arena, 2 * s->count * sizeof *edits);
     if (!edits)
         return NULL;
     size_t n = 0;
     for (oc_edit_chunk *chunk = s->first; chunk; chunk = chunk->next)
-        for (size_t i = 0; i < chunk->used; i++) {
-            chunk->edits[i].out = (uint32_t)n;
+        for (size_t i = 0; i < chunk->used; i++)
             edits[n++] = &chunk->edits[i];
-        }
-    sort(edits, n);
+    sort(edits, n, edits + n);
     return edits;
 }
+
+/* ---- writing ---- */
+
+/* A range that the writer is in. */
+typedef struct range {
+    const oc_edit *edit;
+    size_t out; /* where its head went */
+} range;
 
 /* What the writer carries along. */
 typedef struct writer {
     oc_splice *s;
     oc_out *out;
-    size_t at;     /* input copied or skipped so far */
-    oc_edit *open; /* innermost range not closed yet */
-    oc_edit *last; /* the edit written before */
+    size_t at;   /* input copied or skipped so far */
+    range *open; /* ranges not closed yet, the innermost last */
+    size_t depth, most;
+    const oc_edit *last; /* the edit written before */
+    bool failed; /* no memory, or an edit that overlaps another: a mistake of the recorder, which must not become
+                  * one of memory */
 } writer;
 
+/* Room for n bytes; they are counted as written. */
+static uint8_t *take(writer *w, size_t n) {
+    w->failed = w->failed || w->out->cap - w->out->len < n;
+    if (w->failed)
+        return NULL;
+    uint8_t *p = w->out->data + w->out->len;
+    w->out->len += n;
+    return p;
+}
+
+static void put(writer *w, const uint8_t *bytes, size_t n) {
+    uint8_t *p = take(w, n);
+    if (p && n)
+        memcpy(p, bytes, n);
+}
+
 static void copy_until(writer *w, size_t at) {
-    memcpy(w->out->data + w->out->len, w->s->base + w->at, at - w->at);
-    w->out->len += at - w->at;
+    put(w, w->s->base + w->at, at - w->at);
     w->at = at;
 }
 
+static bool has_length(const oc_edit *e) {
+    return e->kind == OC_EDIT_LENGTH || e->length_at >= 0;
+}
+
 static void close_until(writer *w, size_t at) {
-    while (w->open && w->open->end <= at) {
-        oc_edit *e = w->open;
-        copy_until(w, e->end);
-        if (e->tail_len)
-            memcpy(w->out->data + w->out->len, e->tail, e->tail_len);
-        w->out->len += e->tail_len;
-        memset(w->out->data + w->out->len, 0, e->nuls);
-        w->out->len += e->nuls;
-        if (e->length_at >= 0) {
-            size_t start = e->out + (size_t)e->length_at;
+    while (!w->failed && w->depth && w->open[w->depth - 1].edit->end <= at) {
+        range r = w->open[--w->depth];
+        copy_until(w, r.edit->end);
+        uint8_t *nuls = take(w, r.edit->nuls);
+        if (!nuls)
+            return;
+        memset(nuls, 0, r.edit->nuls);
+        size_t start = r.out + (r.edit->kind == OC_EDIT_LENGTH ? 0 : (size_t)r.edit->length_at);
+        if (has_length(r.edit))
             oc_put_u32(w->out->data + start, (uint32_t)(w->out->len - start));
-        }
-        w->open = e->open;
     }
+}
+
+static void open_range(writer *w, const oc_edit *e) {
+    if (w->depth == w->most) {
+        size_t most = w->most ? 2 * w->most : 64;
+        range *open = oc_arena_alloc(w->s->arena, most * sizeof *open);
+        w->failed = w->failed || !open;
+        if (!open)
+            return;
+        if (w->depth)
+            memcpy(open, w->open, w->depth * sizeof *open);
+        w->open = open;
+        w->most = most;
+    }
+    w->open[w->depth++] = (range){e, w->out->len};
 }
 
 /* Whoever walks a document has a frame for it, so one document may have been touched twice. Sorted, the two edits are
  * neighbours. */
 static bool is_same_document(const oc_edit *a, const oc_edit *b) {
-    return a && a->at == b->at && a->head == length_prefix && b->head == length_prefix;
+    return a && a->at == b->at && a->kind == OC_EDIT_LENGTH && b->kind == OC_EDIT_LENGTH;
 }
 
-/* False for an edit that overlaps another: a mistake of the recorder, which must not become one of memory. */
-static bool write_edit(writer *w, oc_edit *e) {
+static bool overlaps(const writer *w, const oc_edit *e) {
+    const oc_edit *around = w->depth ? w->open[w->depth - 1].edit : NULL;
+    return e->at < w->at || e->end < e->at + e->skip || (around && around->end > e->at && around->end < e->end);
+}
+
+static void write_made(writer *w, const oc_edit *e) {
+    uint8_t *p = take(w, e->head_len);
+    w->failed = w->failed || w->s->make(e, w->s->base, p) != p + e->head_len;
+    w->at = e->end;
+}
+
+static void write_bytes(writer *w, const oc_edit *e) {
+    static const uint8_t to_come[4];
+    if (has_length(e) || e->nuls)
+        open_range(w, e);
+    if (e->kind == OC_EDIT_LENGTH)
+        put(w, to_come, sizeof to_come);
+    else
+        put(w, e->head, e->head_len);
+    w->at += e->skip;
+}
+
+static void write_edit(writer *w, const oc_edit *e) {
     if (is_same_document(w->last, e))
-        return true;
-    if (e->at < w->at || e->end < e->at + e->skip || (w->open && w->open->end > e->at && w->open->end < e->end))
-        return false;
+        return;
+    w->failed = w->failed || overlaps(w, e);
+    if (w->failed)
+        return;
     w->last = e;
     close_until(w, e->at);
-    if (w->open && w->open->sealed)
-        return false;
     copy_until(w, e->at);
-    e->out = (uint32_t)w->out->len;
-    if (e->head_len)
-        memcpy(w->out->data + w->out->len, e->head, e->head_len);
-    w->out->len += e->head_len;
-    w->at += e->skip;
-    if (e->length_at >= 0 || e->nuls || e->tail_len) {
-        e->open = w->open;
-        w->open = e;
-    }
-    return true;
+    if (e->kind < OC_EDIT_MADE)
+        write_bytes(w, e);
+    else
+        write_made(w, e);
+}
+
+static void write_sorted(writer *w) {
+    const oc_edit **edits = in_order(w->s);
+    w->failed = !edits;
+    for (size_t i = 0; !w->failed && i < w->s->count; i++)
+        write_edit(w, edits[i]);
+}
+
+static void write_as_recorded(writer *w) {
+    for (const oc_edit_chunk *chunk = w->s->first; chunk; chunk = chunk->next)
+        for (size_t i = 0; !w->failed && i < chunk->used; i++)
+            write_edit(w, &chunk->edits[i]);
 }
 
 bool oc_splice_write(oc_splice *s, oc_out *out) {
-    if (s->failed)
-        return false;
-    writer w = {.s = s, .out = out};
-    if (s->unsorted) {
-        oc_edit **edits = in_order(s);
-        if (!edits)
-            return false;
-        for (size_t i = 0; i < s->count; i++)
-            if (!write_edit(&w, edits[i]))
-                return false;
-    } else {
-        for (oc_edit_chunk *chunk = s->first; chunk; chunk = chunk->next)
-            for (size_t i = 0; i < chunk->used; i++)
-                if (!write_edit(&w, &chunk->edits[i]))
-                    return false;
-    }
+    writer w = {.s = s, .out = out, .failed = s->failed};
+    if (s->unsorted)
+        write_sorted(&w);
+    else
+        write_as_recorded(&w);
     close_until(&w, s->len);
-    copy_until(&w, s->len);
-    return true;
+    if (!w.failed)
+        copy_until(&w, s->len);
+    return !w.failed;
 }

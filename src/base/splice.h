@@ -6,34 +6,52 @@
  * The analysis walks the input and records edits; only when the whole command is accepted is the output written, once:
  * unchanged stretches whole by memcpy, edits in between, the length prefixes of all documents around an edit corrected.
  *
- * One kind of edit serves for everything. At input offset `at`, `skip` bytes are left out and `head` is written
- * instead; when the input has been copied up to `end`, `tail` and then `nuls` zero bytes are written, and if head holds
- * a length prefix (at `length_at`), it is set to what was written from there on:
+ * An edit of bytes serves for almost everything. At input offset `at`, `skip` bytes are left out and `head` is written
+ * instead; when the input has been copied up to `end`, `nuls` zero bytes are written, and if head holds a length prefix
+ * (at `length_at`), it is set to what was written from there on:
  *
- *     input    | 02 "ssn\0" | value |            {ssn: "x"}
+ *     input    | 10 "age\0" | value |            {age: 3}
  *               at           at+skip  end
- *     output   | 05 "ssn\0" len 06 00 len {a, ki, 02 "v\0" | value | 00 |
- *               head                                                 tail, nuls
+ *     output   | 03 "age\0" len 10 "$eq\0" | value | 00 |
+ *               head                                nul
+ *
+ * There are very many placeholders, and each is much longer than the value in it: their bytes are made when the output
+ * is written, straight into it. Such an edit says how many there will be and of what they are made; everything from
+ * `at` to `end` is left out, and what makes them copies the value, which goes from at + skip to end.
  *
  * Edits at one offset: those that skip nothing come first, then the order of recording. So an outer wrap is recorded
  * before an inner one, and both may be recorded after the edit of the element that they wrap. Edits nest: a range
- * [at, end) lies inside another or beside it.
+ * [at, end) lies inside another or beside it, and beside a made one.
  */
 
 #include "arena.h"
 #include "bson.h"
+#include "error.h"
+
+typedef enum oc_edit_kind {
+    OC_EDIT_BYTES,
+    OC_EDIT_LENGTH, /* the length prefix of a document; the splice's own */
+    OC_EDIT_MADE,   /* this one and all greater: for oc_maker to tell apart */
+} oc_edit_kind;
 
 typedef struct oc_edit {
     uint32_t at, skip, end;
-    uint32_t head_len;
-    const uint8_t *head, *tail;
-    uint32_t tail_len;
-    int32_t length_at; /* offset of the length prefix in head, -1: none */
+    uint32_t head_len; /* made: how many bytes are written instead of at to end */
+    union {
+        const uint8_t *head;
+        const void *made; /* what they are made of */
+    };
+    union {
+        int32_t length_at; /* offset of the length prefix in head, -1: none */
+        uint32_t extra;    /* made: the maker's */
+    };
+    uint8_t kind; /* oc_edit_kind */
     uint8_t nuls;
-    bool sealed;          /* the bytes from at to end are a value: no edit may lie in it */
-    uint32_t out;         /* the writer's: where head went */
-    struct oc_edit *open; /* the writer's: the range around this one */
+    uint8_t type, flags; /* made: the maker's */
 } oc_edit;
+
+/* Writes edit->head_len bytes to `p`; `base` is the input. Returns where they end. */
+typedef uint8_t *oc_maker(const oc_edit *edit, const uint8_t *base, uint8_t *p);
 
 /* A document of the input that is being walked. Its length prefix is rewritten if anything inside it changes: `touched`
  * says that this has been recorded. A frame costs nothing until then, and a second walk of the same document may use a
@@ -52,10 +70,14 @@ typedef struct oc_splice {
     size_t len;
     oc_edit_chunk *first, *last;
     size_t count;
-    size_t added; /* bytes that heads, tails and nuls add: the output is at most len + added long */
+    size_t added, removed; /* bytes: the output is len + added - removed long */
+    size_t expected;       /* bytes that will be left out yet */
+    size_t limit;          /* of the output, what is expected to be left out left out; 0: none */
+    oc_maker *make;
+    oc_error *error; /* told when the limit is exceeded; NULL only without a limit */
     uint32_t last_at;
     bool unsorted;
-    bool failed; /* memory was exhausted; asked once, before writing */
+    bool failed; /* memory or the limit is exhausted: edits are not recorded any more */
 } oc_splice;
 
 /* A growing block of output. The bytes are wiped when it is cleared. */
@@ -66,7 +88,14 @@ typedef struct oc_out {
 
 void oc_splice_start(oc_splice *s, oc_arena *arena, const uint8_t *base, size_t len);
 
-/* Records an edit inside `frame`. `head` and `tail` must stay valid until the output is written. */
+/* Whether the output is within the limit, which is an error if it is not. */
+bool oc_splice_fits(oc_splice *s);
+/* How long the output is, as far as is known. */
+static inline size_t oc_splice_size(const oc_splice *s) {
+    return s->len + s->added - s->removed;
+}
+
+/* Records an edit inside `frame`. `head`, `made` must stay valid until the output is written. */
 void oc_splice_edit(oc_splice *s, oc_frame *frame, oc_edit edit);
 /* Leaves an element out. */
 void oc_splice_drop(oc_splice *s, oc_frame *frame, const oc_elem *e);
@@ -85,8 +114,8 @@ static inline uint32_t oc_splice_offset(const oc_splice *s, const uint8_t *p) {
 
 /* Makes room for `more` bytes; false when memory is exhausted. */
 bool oc_out_reserve(oc_out *out, size_t more);
-/* Appends the edited document. Room must have been made: s->len + s->added bytes. False when memory is exhausted or
- * edits overlap. */
+/* Appends the edited document. Room must have been made: oc_splice_size bytes. False when memory is exhausted or edits
+ * overlap. */
 bool oc_splice_write(oc_splice *s, oc_out *out);
 /* Wipes; gives the block back if it is larger than `keep` bytes. */
 void oc_out_clear(oc_out *out, size_t keep);

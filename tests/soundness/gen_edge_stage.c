@@ -146,11 +146,12 @@ static value *distorted(edge *e) {
 /* ---- malformed ---- */
 
 static value *malformed(gen *g) {
+    const place *any = gen_place(g, ANYTHING);
     static const char *const names[] = {"", "a.b", "$a", NULL};
     value *group = one(g, "n", one(g, "$sum", value_int(g->p, 1)));
     switch (gen_below(g, 9)) {
     case 0: return one(g, "$project", value_doc(g->p));
-    case 1: return one(g, "$project", one(g, "a", value_doc(g->p)));
+    case 1: return one(g, "$project", one(g, any && gen_percent(g, 40) ? any->path : "a", value_doc(g->p)));
     case 2: return one(g, "$group", group);
     case 3: return one(g, "$bucket", one(g, "groupBy", text(g, "$x")));
     case 4: return one(g, "$bucketAuto", one(g, "groupBy", text(g, "$x")));

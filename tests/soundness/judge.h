@@ -77,7 +77,9 @@ void judge_blame(judge *j, verdict before);
 void judge_note_once(judge *j, family f, const char *name, const char *operand);
 site judge_site(const spot *s);
 site judge_node_site(const node *n);
-/* The collection encrypts the path, and what a stage has left holds nothing there. */
+/* What the collection encrypts at or below the path, if a stage has left nothing there; else plain. */
+const node *judge_dropped_from(judge *j, const spot *s, const char *path);
+/* The path itself, or one above it, is encrypted. */
 bool judge_is_dropped(judge *j, const spot *s, const char *path);
 /* The members of two containers that must have the same names. */
 pairs judge_pairs(judge *j, const value *o, const value *r);

@@ -341,6 +341,9 @@ static void judge_field(judge *j, const value *o, const value *r) {
         judge_same(j, o, r);
     } else if (is(o, "expireAfterSeconds") && encrypts_id(j)) {
         judge_moot(j); /* of a clustered collection it speaks of _id */
+    } else if ((is(o, "idIndex") || is(o, "clusteredIndex")) && encrypts_id(j)) {
+        judge_index_key(j, value_get(o, "key"), false);
+        judge_same(j, o, r);
     } else if (is_structure(o)) {
         judge_same(j, o, r);
     } else {

@@ -50,8 +50,8 @@ static const outcome *field_path(judge *j, const char *path, const node *at) {
     judge_note(j, dropped ? SITE_DROPPED : judge_site(&s));
     if (s.below)
         judge_refuse(j, "'%s' lies below an encrypted path", path);
-    if (dropped)
-        return one_outcome(j, (outcome){.kind = FIELD, .node = &dropped_node});
+    if (dropped || judge_dropped_from(j, &s, path)->kind == N_OBJECT)
+        return one_outcome(j, (outcome){.kind = FIELD, .node = dropped ? &dropped_node : &dropped_parent});
     if (s.node->kind == N_CONFLICT)
         judge_refuse(j, "conflicting metadata at '%s'", path);
     const node *found = s.in_array ? node_array(j->p, s.node, false) : s.node;
@@ -141,16 +141,23 @@ static void compare_with(judge *j, const outcome *list, const metadata *meta) {
     }
 }
 
-static bool among(const outcome *list, bool dropped) {
+/* `node` NULL: a literal. */
+static bool among(const outcome *list, const node *n) {
     for (const outcome *e = list; e; e = e->next)
-        if (dropped ? e->kind == FIELD && e->node == &dropped_node : e->kind == LITERAL)
+        if (n ? e->kind == FIELD && e->node == n : e->kind == LITERAL)
             return true;
     return false;
 }
 
+static bool compares_literal(const outcome *a, const outcome *b, const node *with) {
+    return (among(a, with) && among(b, NULL)) || (among(b, with) && among(a, NULL));
+}
+
 /* It could match nothing, and the literal would travel in clear. */
 static void check_dropped(judge *j, const outcome *a, const outcome *b) {
-    if (!(among(a, true) && among(b, false)) && !(among(b, true) && among(a, false)))
+    if (compares_literal(a, b, &dropped_parent))
+        judge_moot(j); /* it depends on whether the literal has encrypted fields */
+    if (!compares_literal(a, b, &dropped_node))
         return;
     judge_note(j, SITE_DROPPED);
     if (j->encrypts)

@@ -87,6 +87,8 @@ static void judge_list(judge *j, const value *o, const value *r, const node *at)
     }
     if (at->kind == N_ENCRYPTED && at->meta->qe && at->meta->qe->index == UNINDEXED)
         judge_refuse(j, "%s on '%s', which has no equality index", o->name, j->path);
+    if (!o->first && at->kind == N_ENCRYPTED && at->meta->qe && (j->fixed_in || judge_is_touched(j, j->path)))
+        judge_moot(j); /* nothing is compared, and nothing found */
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         judge_equality(j, it.o, it.r, at);
 }
@@ -151,6 +153,8 @@ static void judge_operator(judge *j, const value *op, const value *r, const spot
         judge_refuse(j, "%s below the encrypted path '%s'", op->name, path);
     else if (judge_is_dropped(j, s, path) && kind != EXISTS)
         judge_dropped(j, op, r, path, kind);
+    else if (kind != EXISTS && judge_reaches(j, op, judge_dropped_from(j, s, path)))
+        judge_refuse(j, "%s looks into '%s', which a stage has dropped", op->name, path);
     else if (at->kind == N_CONFLICT)
         judge_refuse(j, "conflicting metadata at '%s'", path);
     else if (node_usable(at) || kind == EXISTS)

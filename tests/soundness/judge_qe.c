@@ -368,6 +368,8 @@ static void compared_list(judge *j, ranged *to, const value *o, const value *r) 
             judge_refuse(j, "a list of lists");
         compared_value(j, to, literal ? value_one(j->p, "$literal", m) : m, m_r, false);
     }
+    if (!list->first && (j->fixed_in || judge_is_touched(j, to->path)))
+        judge_moot(j);
     if (!list->first && list_r)
         judge_same(j, list, list_r);
 }

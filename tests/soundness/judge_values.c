@@ -91,11 +91,16 @@ site judge_site(const spot *s) {
     return s->in_array && s->node->kind == N_OBJECT ? SITE_ARRAY : judge_node_site(s->node);
 }
 
-bool judge_is_dropped(judge *j, const spot *s, const char *path) {
+const node *judge_dropped_from(judge *j, const spot *s, const char *path) {
     if (s->node->kind != N_ABSENT || !j->c)
-        return false;
+        return &plain_node;
     spot declared = node_find(j->p, node_of_collection(j->p, j->c), path);
-    return declared.below || !node_usable(declared.node);
+    return declared.below ? &dropped_node : declared.node;
+}
+
+bool judge_is_dropped(judge *j, const spot *s, const char *path) {
+    const node *declared = judge_dropped_from(j, s, path);
+    return declared->kind != N_PLAIN && declared->kind != N_OBJECT;
 }
 
 pairs judge_pairs(judge *j, const value *o, const value *r) {

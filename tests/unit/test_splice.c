@@ -36,7 +36,7 @@ static oc_elem element(const uint8_t *doc, const char *name) {
 static void finish(fixture *f, const char *expected) {
     oc_out out = {0};
     bson_t *want = json(expected);
-    assert_true(oc_out_reserve(&out, f->splice.len + f->splice.added));
+    assert_true(oc_out_reserve(&out, oc_splice_size(&f->splice)));
     assert_true(oc_splice_write(&f->splice, &out));
     assert_int_equal(out.len, want->len);
     assert_memory_equal(out.data, bson_get_data(want), out.len);
@@ -140,7 +140,7 @@ static void overlapping_edits_write_nothing(void **state) {
     oc_elem a = element(f.root.doc, "a");
     wrap(&f, &f.root, &a);
     wrap(&f, &f.root, &a);
-    assert_true(oc_out_reserve(&out, f.splice.len + f.splice.added));
+    assert_true(oc_out_reserve(&out, oc_splice_size(&f.splice)));
     assert_false(oc_splice_write(&f.splice, &out));
     oc_out_clear(&out, 0);
     oc_arena_done(&f.arena);

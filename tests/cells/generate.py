@@ -1,0 +1,34 @@
+"""generate.py FOLDER: writes a case for each cell of each table there, for oc_cases. README.md says how."""
+
+import sys
+
+import accumulators
+import commands
+import encrypted_fields
+import expressions
+import match
+import schemas
+import stage_options
+import stages
+import trees
+import updates
+from book import Book, Mistake
+from forms import SCHEMAS
+
+SUBJECTS = (match, trees, expressions, accumulators, stages, stage_options, updates, commands, schemas, encrypted_fields)
+
+
+def main(folder):
+    book = Book()
+    for subject in SUBJECTS:
+        subject.fill(book)
+    book.write(folder, SCHEMAS)
+    counts = book.count()
+    print(f"cells: {sum(counts.values())} cases: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except Mistake as mistake:
+        sys.exit(f"tests/cells: {mistake}")
