@@ -220,7 +220,7 @@ static void broken_placeholders_are_noticed(void **state) {
 
 static void changed_values_are_noticed_by_either(void **state) {
     (void)state;
-    assert_noticed(sabotage_sample(S_CHANGED, true, false, 0, 6), 995);
+    assert_noticed(sabotage_sample(S_CHANGED, true, false, 0, 6), 990);
     assert_noticed(sabotage_sample(S_CHANGED, false, true, 0, 3), 1000);
 }
 
