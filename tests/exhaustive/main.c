@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -301,6 +302,22 @@ static const char *grammar_file(int argc, char **argv) {
     return EXHAUSTIVE_GRAMMAR;
 }
 
+static double cpu_seconds(int who) {
+    struct rusage u;
+    getrusage(who, &u);
+    return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1e-6;
+}
+
+/* What is to be written down of a run, and where the next one starts. */
+static void print_range(const space *s, const options *o, double seconds) {
+    uint64_t end = reached(o, shared), pairs = (end - o->from) / o->stride;
+    double cpu = cpu_seconds(RUSAGE_SELF) + cpu_seconds(RUSAGE_CHILDREN);
+    printf("range %" PRIu64 "-%" PRIu64 " of %" PRIu64 ", stride %" PRIu64 ", %.0f seconds\n", o->from, end, s->count,
+           o->stride, seconds);
+    printf("%.2f million pairs a minute, %.2f million a minute of CPU\n", (double)pairs / seconds * 60e-6,
+           (double)pairs / cpu * 60e-6);
+}
+
 static int run(const space *s, const options *o) {
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
@@ -309,11 +326,8 @@ static int run(const space *s, const options *o) {
     signal(SIGTERM, stop);
     double start = now();
     bool well = run_jobs(s, o, shared);
-    uint64_t failures = print_sums(s, o, shared), end = reached(o, shared), pairs = (end - o->from) / o->stride;
-    double seconds = now() - start;
-    printf("range %" PRIu64 "-%" PRIu64 " of %" PRIu64 ", stride %" PRIu64
-           ", %.0f seconds, %.2f million pairs a minute\n",
-           o->from, end, s->count, o->stride, seconds, (double)pairs / seconds * 60e-6);
+    uint64_t failures = print_sums(s, o, shared);
+    print_range(s, o, now() - start);
     if (!well)
         puts("a job has died");
     return failures > 0 || !well;

@@ -118,7 +118,8 @@ const value *eval_graph_lookup(eval *e, const value *operand, const value *docs)
         e->unknown = true;
     if (e->failed || e->unknown || !enter(e, value_get(operand, "from"), &before))
         return docs;
-    e->unknown |= has_regex(e->documents) || has_regex(docs); /* a value of $in that is a regular expression matches more */
+    e->unknown |=
+        has_regex(e->documents) || has_regex(docs); /* a value of $in that is a regular expression matches more */
     const value *others = matching(e, filter, e->documents);
     for (const value *doc = docs->first; doc && !e->unknown; doc = doc->next) {
         const value *start = eval_expression(e, value_get(operand, "startWith"), doc);
