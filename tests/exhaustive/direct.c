@@ -36,7 +36,8 @@ static void put(stream *s, const void *bytes, size_t len) {
         s->unsure = true;
         return;
     }
-    memcpy(s->bytes + s->len, bytes, len);
+    if (len)
+        memcpy(s->bytes + s->len, bytes, len);
     s->len += len;
 }
 
