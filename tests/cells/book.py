@@ -3,6 +3,10 @@
 import json
 import os
 
+import reasons
+from forms import Open
+from mistake import Mistake
+
 # The JSON parser reads these as BSON types; a second `$` makes them plain names (tests/cases/README.md).
 ESCAPED = {"$regex", "$options", "$type"}
 
@@ -12,10 +16,6 @@ class Again(str):
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
-
-
-class Mistake(Exception):
-    """The tables of the generator do not agree with one another."""
 
 
 def escape_name(name):
@@ -42,6 +42,8 @@ class Area:
         name = "/".join(part for part in (self.name, row, column, kind) if part)
         if name in self.cases:
             raise Mistake(f"{name}: twice")
+        if isinstance(case.get("error"), Open):
+            case = {**case, "error": reasons.complete(name, case["error"])}
         self.cases[name] = {"name": name, **escape(case)}
 
     def check(self):

@@ -100,8 +100,9 @@ def value_of(command, field):
 
 
 def with_field(command, field, value):
-    """findAndModify removes or updates; explain holds a command first."""
-    return {**BASES[command], field: value}
+    """A view's pipeline comes with what it is a view on."""
+    source = {"viewOn": "other"} if field == "pipeline" and command in ("create", "collMod") else {}
+    return {**BASES[command], **source, field: value}
 
 
 def add_fields(area, command):
