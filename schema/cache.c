@@ -8,7 +8,12 @@
 
 /* Applications have tens of schemas of a few kilobytes. A tree of properties costs some twenty times its schema's
  * bytes, one of patterns up to a thousand times. */
-enum { BUCKETS = 1024, MAX_ENTRIES = 1024, MAX_BYTES = 64 * 1024 * 1024, MAX_TREE = 1024 * 1024 * 1024 };
+enum {
+    BUCKETS = 1024,
+    MAX_ENTRIES = OC_CACHE_MAX_ENTRIES,
+    MAX_BYTES = OC_CACHE_MAX_BYTES,
+    MAX_TREE = OC_CACHE_MAX_BYTES,
+};
 
 typedef struct entry {
     oc_tree tree; /* first, so that a tree leads back to its entry */
@@ -129,6 +134,13 @@ static bool compile_kind(entry *e, oc_error *error) {
                                           : oc_csfle_compile(&e->tree, e->schema, e->kind == OC_CSFLE_REMOTE, error);
 }
 
+/* What seemed to be exhausted memory was the limit. */
+static void fail_too_large(oc_error *error) {
+    error->rule = OC_NONE;
+    oc_fail(error, OC_TOO_COMPLEX, NULL, NULL, "use fewer or simpler patternProperties, or fewer fields",
+            "The schema would take more than %d bytes of memory when it is compiled", MAX_TREE);
+}
+
 /* The tree borrows names from its schema, so it is compiled from a copy of its own. */
 static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema, size_t len, oc_error *error) {
     if (!check(schema, len, error))
@@ -138,6 +150,8 @@ static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema,
         e->tree.arena.limit = MAX_TREE;
     uint8_t *copy = e ? oc_arena_alloc(&e->tree.arena, len) : NULL;
     if (!copy) {
+        if (e && e->tree.arena.exceeded)
+            fail_too_large(error);
         free(e);
         oc_fail(error, OC_OUT_OF_MEMORY, NULL, NULL, NULL, "Out of memory");
         return NULL;
@@ -152,6 +166,8 @@ static entry *compile(uint64_t hash, oc_schema_kind kind, const uint8_t *schema,
         e->tree.size = e->tree.arena.total;
         return e;
     }
+    if (e->tree.arena.exceeded)
+        fail_too_large(error);
     free_entry(e);
     return NULL;
 }

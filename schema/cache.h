@@ -10,6 +10,9 @@ typedef enum oc_schema_kind { OC_CSFLE_LOCAL, OC_CSFLE_REMOTE, OC_ENCRYPTED_FIEL
 
 typedef struct oc_cache oc_cache;
 
+/* How many trees are kept, and of how many bytes: all of them together, and each by itself whether kept or not. */
+enum { OC_CACHE_MAX_ENTRIES = 1024, OC_CACHE_MAX_BYTES = 64 * 1024 * 1024 };
+
 typedef struct oc_cache_stats {
     uint64_t hits, misses, count, bytes;
 } oc_cache_stats;

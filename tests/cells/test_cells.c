@@ -114,10 +114,11 @@ static void need_kinds(const char *area, const char *name, const char *column, c
 /* ---- filters ---- */
 
 /* Each column of the engine's table is several places here. */
-static const char match_places[] = "deterministic random pointer unindexed equality range text "
-                                   "above above-qe below below-random below-qe plain plain-beside plain-qe "
-                                   "array in-array in-array-plain pushed array-joined joined joined-random joined-plain "
-                                   "unknown unknown-union";
+static const char match_places[] =
+    "deterministic random pointer unindexed equality range text "
+    "above above-qe below below-random below-qe plain plain-beside plain-qe "
+    "array in-array in-array-plain pushed array-joined joined joined-random joined-plain "
+    "unknown unknown-union";
 
 static void match_operators(void **state) {
     size_t count;
@@ -298,8 +299,9 @@ static void accumulators(void **state) {
 
 /* ---- updates ---- */
 
-static const char update_places[] = "deterministic random pointer inside-above above below plain plain-beside unindexed "
-                                    "equality inside-above-qe above-qe below-qe plain-qe shape nothing-encrypted";
+static const char update_places[] =
+    "deterministic random pointer inside-above above below plain plain-beside unindexed "
+    "equality inside-above-qe above-qe below-qe plain-qe shape nothing-encrypted";
 static const char positional_places[] = "positional-deterministic positional-random positional-above positional-root "
                                         "positional-plain positional-below positional-equality positional-above-qe";
 
@@ -359,8 +361,8 @@ static void keywords(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(match_operators), cmocka_unit_test(tree_operators),   cmocka_unit_test(stages),
-        cmocka_unit_test(expressions),     cmocka_unit_test(accumulators),     cmocka_unit_test(update_operators),
+        cmocka_unit_test(match_operators), cmocka_unit_test(tree_operators), cmocka_unit_test(stages),
+        cmocka_unit_test(expressions),     cmocka_unit_test(accumulators),   cmocka_unit_test(update_operators),
         cmocka_unit_test(commands),        cmocka_unit_test(keywords),
     };
     if (argc != 2)

@@ -256,7 +256,13 @@ static bool tree(eval *e, const value *m, const value *doc) {
 }
 
 bool eval_is_operators(const value *v) {
-    return v->type == T_DOC && v->first && v->first->name[0] == '$' && strcmp(v->first->name, "$ref") != 0;
+    if (v->type != T_DOC || !v->first || v->first->name[0] != '$')
+        return false;
+    for (const value *m = v->first; m; m = m->next)
+        if (m->name[0] == '$' && strcmp(m->name, "$ref") != 0 && strcmp(m->name, "$id") != 0 &&
+            strcmp(m->name, "$db") != 0)
+            return true;
+    return false;
 }
 
 static bool predicate(eval *e, const value *m, const value *doc) {

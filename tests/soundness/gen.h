@@ -39,6 +39,7 @@ typedef enum wanted { COMPARABLE, FILTERABLE, TEXT, LEAF, PARENT, ANYTHING } wan
 /* NULL when there is none. */
 const place *gen_place(gen *g, wanted kind);
 const char *gen_plain_path(gen *g);
+position gen_position(const collection *c, const char *path);
 void gen_enter(gen *g, const collection *c);
 
 value *gen_filter(gen *g, unsigned depth);

@@ -2,7 +2,7 @@
 
 #include "gen.h"
 
-static position position_at(const collection *c, const char *path) {
+position gen_position(const collection *c, const char *path) {
     position at = position_root(c->root);
     char name[64];
     while (*path) {
@@ -19,7 +19,7 @@ static position position_at(const collection *c, const char *path) {
 static value *stored(gen *g, const place *e) {
     if (e->meta)
         return gen_value_for(g, e->meta);
-    position at = position_at(g->c, e->path);
+    position at = gen_position(g->c, e->path);
     return gen_percent(g, 85) ? gen_document(g, &at, false) : gen_typed(g, gen_odd(g, 30) ? T_ARRAY : T_INT);
 }
 

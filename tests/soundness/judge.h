@@ -6,6 +6,7 @@
  * the documents want a placeholder and is one, with the right algorithm, key and value. What the documents call an
  * error must not have been accepted. Without a result it tells whether the documents accept the command. */
 
+#include "cells.h"
 #include "node.h"
 
 typedef enum verdict {
@@ -14,6 +15,8 @@ typedef enum verdict {
     V_REFUSE, /* the documents make this an error */
     V_WRONG   /* the result is not what the documents say */
 } verdict;
+
+enum { MAX_REACHED = 192 };
 
 /* A path that a stage has written or dropped; "": all of them. */
 typedef struct touched {
@@ -36,6 +39,15 @@ typedef struct judge {
     const touched *touched; /* by the stages before */
     const char *path;       /* of the predicate */
     const node *stored_in;  /* in the pipeline of an update: what the schema says of the documents */
+    const cells *cells;     /* what is counted; NULL: nothing is */
+    int context;            /* the row of the operand that is judged; -1: none */
+    cell reached[MAX_REACHED];
+    unsigned reached_count;
+    cell blamed;          /* for the refusal */
+    const char *fixed_in; /* the server rewrites no comparisons in this part of a pipeline: the row of that rule */
+    const char *command;  /* its name in the tables */
+    bool completes;       /* statements of an update whose reply is marked */
+    const touched *bound; /* names of variables */
     verdict verdict;
     const char *why;
 } judge;
@@ -54,6 +66,21 @@ typedef struct pairs {
     bool result;
 } pairs;
 
+/* The operand that is judged from here on. The one before, for judge_leave. */
+int judge_enter(judge *j, family f, const char *name, const char *operand);
+void judge_leave(judge *j, int before);
+/* Something of this kind stands in the operand. */
+void judge_note(judge *j, site s);
+/* The refusal, if there was one since the verdict was fine, is due to the context. */
+void judge_blame(judge *j, verdict before);
+/* A construct that has no operand which reads fields. */
+void judge_note_once(judge *j, family f, const char *name, const char *operand);
+site judge_site(const spot *s);
+site judge_node_site(const node *n);
+/* What the collection encrypts at or below the path, if a stage has left nothing there; else plain. */
+const node *judge_dropped_from(judge *j, const spot *s, const char *path);
+/* The path itself, or one above it, is encrypted. */
+bool judge_is_dropped(judge *j, const spot *s, const char *path);
 /* The members of two containers that must have the same names. */
 pairs judge_pairs(judge *j, const value *o, const value *r);
 bool judge_next(judge *j, pairs *it);
@@ -67,10 +94,14 @@ typedef enum purpose { INSERTED, REPLACING, SET, COMPARED } purpose;
 void judge_document(judge *j, const value *o, const value *r, const node *at, purpose why, const value *whole);
 /* Whether a value that is compared has something at an encrypted path. */
 bool judge_reaches(judge *j, const value *v, const node *at);
+/* A pipeline that is stored, over a collection of which the request has no schema. */
+void judge_alien_pipeline(judge *j, const value *o, const value *r);
+void judge_bind(judge *j, const char *name);
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal);
 void judge_update(judge *j, const value *o, const value *r, const node *at);
 void judge_sort(judge *j, const value *keys, const node *at);
 bool judge_is_operators(const value *v);
+bool judge_is_constant(const value *v);
 
 /* Queryable Encryption. */
 void judge_touch(judge *j, const char *path);
@@ -105,6 +136,20 @@ void judge_condition(judge *j, const value *o, const value *r, const node *at);
 /* A projection or $project. The tree of what it lets through. */
 const node *judge_projection(judge *j, const value *o, const value *r, const node *at, bool find);
 const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at);
+/* The stages: of a whole pipeline, of its documents' shape, of groups, of other collections, of search. */
+typedef const node *stage_rule(judge *j, const value *o, const value *r, const node *at);
+stage_rule judge_project, judge_add_fields, judge_unset_stage, judge_replace_with, judge_replace_root;
+stage_rule judge_group, judge_sort_by_count, judge_bucket, judge_bucket_auto, judge_window_fields, judge_densify,
+    judge_fill;
+stage_rule judge_lookup, judge_graph_lookup, judge_facet, judge_union_with, judge_fusion;
+stage_rule judge_search, judge_search_meta, judge_vector_search;
+const node *judge_empty(judge *j);
+/* `child` written at the path, which may not lie below an encrypted one. `operand`: of the stage. */
+const node *judge_write(judge *j, const node *at, const char *path, const node *child);
+/* The server gives each option once, and the documents know them all. False: the stage is refused. */
+bool judge_options(judge *j, const value *o, const char *stage);
+/* A path that the stage looks at: plain. */
+void judge_plain_path(judge *j, const node *at, const char *path, const char *stage, const char *operand);
 void judge_update_pipeline(judge *j, const value *o, const value *r, const node *at);
 
 #endif

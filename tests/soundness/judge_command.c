@@ -59,7 +59,38 @@ static void check_upsert(judge *j, const value *statement, const value *q, const
 }
 
 /* q and u of update, filter and updateMods of bulkWrite. */
+static void judge_field_of(judge *j, const char *of, const value *o, const value *r) {
+    const command_row *row = NULL;
+    for (unsigned i = 0; i < command_count; i++)
+        if (strcmp(command_table[i].name, of) == 0)
+            row = &command_table[i];
+    bool known = row && operand_known(row->fields, o->name);
+    judge_note_once(j, F_COMMAND, known ? of : "(unknown field)", known ? o->name : "");
+    if (!known && j->encrypts)
+        judge_refuse(j, "unknown field %s of %s", o->name, of);
+    judge_same(j, o, r);
+}
+
+/* Where something in the reply is marked, a statement of update says whether it is for many and upserts. */
+static const value *completed(judge *j, const value *statement) {
+    static const char *const names[] = {"multi", "upsert"};
+    value *made = value_copy(j->p, statement);
+    for (size_t i = 0; i < 2; i++)
+        if (!value_get(statement, names[i]))
+            value_put(j->p, made, names[i], value_bool(j->p, false));
+    return made;
+}
+
+static const char *statement_kind(const judge *j, const value *o) {
+    bool bulk = strcmp(j->command, "bulkWrite") == 0;
+    bool updates = value_get(o, "u") || value_get(o, "updateMods");
+    return bulk ? updates ? "(bulk update)" : "(bulk delete)" : updates ? "(update statement)" : "(delete statement)";
+}
+
 static void judge_statement(judge *j, const value *o, const value *r) {
+    if (j->completes)
+        o = completed(j, o);
+    const char *kind = statement_kind(j, o);
     const value *q = value_get(o, "q") ? value_get(o, "q") : value_get(o, "filter");
     const value *u = value_get(o, "u") ? value_get(o, "u") : value_get(o, "updateMods");
     const value *multi = value_get(o, "multi");
@@ -73,14 +104,16 @@ static void judge_statement(judge *j, const value *o, const value *r) {
         else if (it.o == u)
             judge_update(j, it.o, it.r, tree(j));
         else
-            judge_same(j, it.o, it.r);
+            judge_field_of(j, kind, it.o, it.r);
     j->collated = false;
 }
 
 static void judge_inserted(judge *j, const value *o, const value *r) {
     if (encrypts_id(j) && !value_get(o, "_id"))
         judge_refuse(j, "a document without the encrypted _id");
+    int before = judge_enter(j, F_COMMAND, "insert", "documents");
     judge_document(j, o, r, tree(j), INSERTED, o);
+    judge_leave(j, before);
 }
 
 static void judge_bulk_op(judge *j, const value *o, const value *r) {
@@ -110,6 +143,20 @@ static void check_bulk(judge *j, const value *ops) {
             judge_refuse(j, "several writes in one bulkWrite");
 }
 
+/* What the predicates are on; the last one is to blame, if any. */
+static void note_paths(judge *j, const value *filter, const char *command, const char *operand) {
+    int before = judge_enter(j, F_COMMAND, command, operand);
+    for (const value *m = filter->first; m; m = m->next)
+        if (m->name[0] != '$') {
+            spot s = node_find(j->p, tree(j), m->name);
+            cell made = {(short)j->context, (unsigned char)judge_site(&s)};
+            judge_note(j, judge_site(&s));
+            if (j->verdict == V_REFUSE)
+                j->blamed = made;
+        }
+    judge_leave(j, before);
+}
+
 static void judge_validator(judge *j, const value *o, const value *r) {
     value rest = *value_doc(j->p), rest_r = rest;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
@@ -128,6 +175,7 @@ static void judge_validator(judge *j, const value *o, const value *r) {
     j->only_exists = true;
     judge_filter(j, &rest, r ? &rest_r : NULL, tree(j), false);
     j->only_exists = false;
+    note_paths(j, &rest, j->command, "validator");
 }
 
 static bool may_be_string(const metadata *meta) {
@@ -155,6 +203,9 @@ static void judge_index_key(judge *j, const value *key, bool expires) {
         return;
     for (const value *m = key->first; m; m = m->next) {
         spot s = node_find(j->p, tree(j), m->name);
+        int before = judge_enter(j, F_COMMAND, "createIndexes", expires ? "expireAfterSeconds" : "key");
+        judge_note(j, judge_site(&s));
+        judge_leave(j, before);
         if (s.below || s.node->kind == N_CONFLICT)
             judge_refuse(j, "an index below the encrypted path '%s'", m->name);
         if (s.node->kind == N_ENCRYPTED && (s.node->meta->algorithm == RANDOM || expires))
@@ -171,8 +222,11 @@ static void judge_index(judge *j, const value *o, const value *r) {
             j->only_exists = true;
             judge_filter(j, it.o, it.r, tree(j), false);
             j->only_exists = false;
-        } else {
+            note_paths(j, it.o, "createIndexes", "partialFilterExpression");
+        } else if (is(it.o, "key")) {
             judge_same(j, it.o, it.r);
+        } else {
+            judge_field_of(j, "(index)", it.o, it.r);
         }
     const value *expires = value_get(o, "expireAfterSeconds");
     judge_index_key(j, value_get(o, "key"), expires && value_is_number(expires));
@@ -187,6 +241,9 @@ static void each(judge *j, const value *o, const value *r, rule *judge_element) 
 
 static void judge_distinct_key(judge *j, const value *o) {
     spot s = node_find(j->p, tree(j), value_chars(o));
+    int before = judge_enter(j, F_COMMAND, "distinct", "key");
+    judge_note(j, judge_site(&s));
+    judge_leave(j, before);
     if (s.below || (!node_usable(s.node) && s.node->kind != N_ENCRYPTED))
         judge_refuse(j, "distinct above or below an encrypted path");
     else if (s.node->kind == N_ENCRYPTED && !metadata_comparable(s.node->meta))
@@ -198,6 +255,9 @@ static void judge_distinct_key(judge *j, const value *o) {
 static void judge_bounds(judge *j, const value *o) {
     for (const value *m = o->first; m; m = m->next) {
         spot s = node_find(j->p, tree(j), m->name);
+        int before = judge_enter(j, F_COMMAND, "find", o->name);
+        judge_note(j, judge_site(&s));
+        judge_leave(j, before);
         if (s.below || !node_usable(s.node))
             judge_refuse(j, "an index bound for '%s'", m->name);
     }
@@ -208,19 +268,52 @@ static void judge_aggregate(judge *j, const value *o, const value *r) {
     judge_pipeline(j, o, r, tree(j));
 }
 
+/* Members of a command that other rules speak of. */
+static bool is_structure(const value *o) {
+    static const char *const names[] = {"$db",
+                                        "jsonSchema",
+                                        "isRemoteSchema",
+                                        "csfleEncryptionSchemas",
+                                        "encryptionInformation",
+                                        "nsInfo",
+                                        "remove",
+                                        "upsert",
+                                        "find",
+                                        "insert",
+                                        "update",
+                                        "delete",
+                                        "count",
+                                        "distinct",
+                                        "aggregate",
+                                        "create",
+                                        "collMod",
+                                        "createIndexes",
+                                        "bulkWrite",
+                                        "findAndModify",
+                                        "viewOn",
+                                        "findandmodify"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (is(o, names[i]))
+            return true;
+    return false;
+}
+
 static void judge_field(judge *j, const value *o, const value *r) {
     if (is(o, "query") && j->distinct && judge_is_qe(j)) {
         j->only_exists = true;
         judge_filter(j, o, r, tree(j), false);
         j->only_exists = false;
     } else if (is(o, "filter") || is(o, "query")) {
+        judge_note_once(j, F_COMMAND, j->command, o->name);
         judge_filter(j, o, r, tree(j), false);
     } else if (is(o, "projection") || is(o, "fields")) {
         judge_projection(j, o, r, tree(j), true);
     } else if (is(o, "sort")) {
+        int before = judge_enter(j, F_COMMAND, j->command, "sort");
         judge_sort(j, o, tree(j));
+        judge_leave(j, before);
         judge_same(j, o, r);
-    } else if (is(o, "min") || is(o, "max")) {
+    } else if (strcmp(j->command, "find") == 0 && (is(o, "min") || is(o, "max"))) {
         judge_bounds(j, o);
         judge_same(j, o, r);
     } else if (is(o, "documents")) {
@@ -238,13 +331,34 @@ static void judge_field(judge *j, const value *o, const value *r) {
         judge_validator(j, o, r);
     } else if (is(o, "indexes")) {
         each(j, o, r, judge_index);
-    } else {
-        if (is(o, "key"))
-            judge_distinct_key(j, o);
-        if (is(o, "unheardOf") && j->encrypts)
-            judge_refuse(j, "unknown command field");
+    } else if (is(o, "key") && j->distinct) {
+        judge_distinct_key(j, o);
         judge_same(j, o, r);
+    } else if (is(o, "exchange")) {
+        judge_note_once(j, F_COMMAND, "aggregate", "exchange");
+        if (j->encrypts)
+            judge_refuse(j, "exchange");
+        judge_same(j, o, r);
+    } else if (is(o, "expireAfterSeconds") && encrypts_id(j)) {
+        judge_moot(j); /* of a clustered collection it speaks of _id */
+    } else if ((is(o, "idIndex") || is(o, "clusteredIndex")) && encrypts_id(j)) {
+        judge_index_key(j, value_get(o, "key"), false);
+        judge_same(j, o, r);
+    } else if (is_structure(o)) {
+        judge_same(j, o, r);
+    } else {
+        judge_field_of(j, j->command, o, r);
     }
+}
+
+/* Variables of the command, for all of it. */
+static void bind_let(judge *j, const value *let) {
+    for (const value *m = let && let->type == T_DOC ? let->first : NULL; m; m = m->next)
+        judge_bind(j, m->name);
+}
+
+static const char *command_name(const char *given) {
+    return strcmp(given, "findandmodify") == 0 ? "findAndModify" : given;
 }
 
 static const value *collection_value(const value *command) {
@@ -252,7 +366,29 @@ static const value *collection_value(const value *command) {
     return names && names->first ? value_get(names->first, "ns") : command->first;
 }
 
+/* The pipeline starts from what the request says of the collection that the view is on; the view itself is plain. */
+static void judge_view(judge *j, const value *o, const value *r) {
+    const value *on = value_get(o, "viewOn");
+    j->c = j->w->several || j->w->qe ? world_find(j->w, value_chars(on)) : NULL;
+    j->command = o->first->name;
+    judge_note_once(j, F_STAGE, "(view)", "");
+    j->fixed_in = "(QE in a view)"; /* the documents are silent: what is stored so the server would not rewrite */
+    if (value_get(o, "validator"))
+        judge_moot(j);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+        if (!is(it.o, "pipeline"))
+            judge_same(j, it.o, it.r);
+        else if (j->c)
+            judge_aggregate(j, it.o, it.r);
+        else
+            judge_alien_pipeline(j, it.o, it.r);
+}
+
 static void judge_inner(judge *j, const value *o, const value *r) {
+    if (value_get(o, "viewOn")) {
+        judge_view(j, o, r);
+        return;
+    }
     const value *ns = collection_value(o);
     const char *name = ns && ns->type == T_STRING ? value_chars(ns) : "";
     j->c = world_find(j->w, strncmp(name, "db.", 3) == 0 ? name + 3 : name);
@@ -261,6 +397,9 @@ static void judge_inner(judge *j, const value *o, const value *r) {
         return;
     }
     set_collation(j, o);
+    j->command = command_name(o->first->name);
+    j->completes = is(o->first, "update") && r && j->encrypts && value_placeholders(r) > 0;
+    bind_let(j, value_get(o, "let"));
     j->distinct = value_get(o, "distinct");
     check_upsert(j, o, value_get(o, "query"), value_get(o, "update"));
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
@@ -292,8 +431,11 @@ verdict judge_command(judge *j, const value *command, const value *result) {
     j->encrypts = world_request_encrypts(j->w, command);
     const value *bare = bare_command(j, command, result && j->encrypts && (j->w->qe || value_placeholders(result)));
     j->verdict = V_FINE;
-    if (j->encrypts && value_placeholders(bare))
+    j->context = j->blamed.row = -1;
+    if (j->encrypts && value_placeholders(bare)) {
+        judge_note_once(j, F_COMMAND, "(forged)", "");
         judge_refuse(j, "a forged placeholder");
+    }
     if (value_get(command, "explain"))
         judge_explain(j, bare, result);
     else

@@ -46,12 +46,35 @@ static const outcome *explicit_literal(judge *j, const value *o, const value *r)
 
 static const outcome *field_path(judge *j, const char *path, const node *at) {
     spot s = node_find(j->p, at, path);
+    bool dropped = judge_is_dropped(j, &s, path);
+    judge_note(j, dropped ? SITE_DROPPED : judge_site(&s));
     if (s.below)
         judge_refuse(j, "'%s' lies below an encrypted path", path);
+    if (dropped || judge_dropped_from(j, &s, path)->kind == N_OBJECT)
+        return one_outcome(j, (outcome){.kind = FIELD, .node = dropped ? &dropped_node : &dropped_parent});
     if (s.node->kind == N_CONFLICT)
         judge_refuse(j, "conflicting metadata at '%s'", path);
     const node *found = s.in_array ? node_array(j->p, s.node, false) : s.node;
     return one_outcome(j, (outcome){.kind = FIELD, .node = found});
+}
+
+void judge_bind(judge *j, const char *name) {
+    touched *t = pool_take(j->p, sizeof *t);
+    *t = (touched){name, j->bound};
+    j->bound = t;
+}
+
+static bool is_bound(const judge *j, const char *name) {
+    static const char *const system[] = {"NOW",     "CLUSTER_TIME", "USER_ROLES", "SEARCH_META",
+                                         "DESCEND", "PRUNE",        "KEEP"};
+    size_t n = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+        if (strlen(system[i]) == n && strncmp(system[i], name, n) == 0)
+            return true;
+    for (const touched *t = j->bound; t; t = t->next)
+        if (strlen(t->path) == n && strncmp(t->path, name, n) == 0)
+            return true;
+    return false;
 }
 
 static const outcome *variable(judge *j, const char *name, const node *at) {
@@ -61,6 +84,10 @@ static const outcome *variable(judge *j, const char *name, const node *at) {
         return field_path(j, strchr(name, '.') + 1, at);
     if (strcmp(name, "REMOVE") == 0)
         return one_outcome(j, (outcome){.kind = REMOVED});
+    if (!is_bound(j, name) && j->encrypts) {
+        judge_note_once(j, F_EXPRESSION, "(unknown variable)", "");
+        judge_refuse(j, "unknown variable %s", name);
+    }
     return computed(j); /* variables bind plain values only */
 }
 
@@ -83,8 +110,10 @@ static bool is_encrypted(const outcome *e) {
 /* Every result must be plain. */
 static void plain_only(judge *j, const outcome *list, const char *op) {
     for (const outcome *e = list; e; e = e->next) {
-        if (e->kind == FIELD && node_holds(j->p, e->node))
+        if (e->kind == FIELD && node_holds(j->p, e->node)) {
+            judge_note(j, judge_node_site(e->node));
             judge_refuse(j, "%s over something encrypted", op);
+        }
         if (e->kind == LITERAL)
             judge_same(j, e->o, e->r);
     }
@@ -112,7 +141,39 @@ static void compare_with(judge *j, const outcome *list, const metadata *meta) {
     }
 }
 
+/* `node` NULL: a literal. */
+static bool among(const outcome *list, const node *n) {
+    for (const outcome *e = list; e; e = e->next)
+        if (n ? e->kind == FIELD && e->node == n : e->kind == LITERAL)
+            return true;
+    return false;
+}
+
+static bool compares_literal(const outcome *a, const outcome *b, const node *with) {
+    return (among(a, with) && among(b, NULL)) || (among(b, with) && among(a, NULL));
+}
+
+/* It could match nothing, and the literal would travel in clear. */
+static void check_dropped(judge *j, const outcome *a, const outcome *b) {
+    if (compares_literal(a, b, &dropped_parent))
+        judge_moot(j); /* it depends on whether the literal has encrypted fields */
+    if (!compares_literal(a, b, &dropped_node))
+        return;
+    judge_note(j, SITE_DROPPED);
+    if (j->encrypts)
+        judge_refuse(j, "a field that a stage has dropped is compared with a literal");
+}
+
+static void note_compared(judge *j, const outcome *list) {
+    for (const outcome *e = list; e; e = e->next)
+        if (e->kind == FIELD && node_holds(j->p, e->node))
+            judge_note(j, judge_node_site(e->node));
+}
+
 static void equality(judge *j, const outcome *a, const outcome *b) {
+    check_dropped(j, a, b);
+    note_compared(j, a);
+    note_compared(j, b);
     const metadata *meta = encrypted_among(a) ? encrypted_among(a) : encrypted_among(b);
     if (!meta) {
         plain_only(j, a, "$eq");
@@ -127,7 +188,16 @@ static void equality(judge *j, const outcome *a, const outcome *b) {
     compare_with(j, b, meta);
 }
 
+/* Anything else than two operands in a list is the server's error. */
+static bool is_pair(judge *j, const value *o) {
+    if (o->type != T_ARRAY || value_count(o) != 2)
+        judge_moot(j);
+    return o->type == T_ARRAY;
+}
+
 static const outcome *judge_equality(judge *j, const value *o, const value *r, const node *at) {
+    if (!is_pair(j, o))
+        return computed(j);
     pairs it = judge_pairs(j, o, r);
     const outcome *sides[2] = {NULL, NULL};
     for (unsigned i = 0; i < 2 && judge_next(j, &it); i++)
@@ -166,11 +236,26 @@ static void in_list(judge *j, const outcome *needle, const value *o, const value
     equality(j, needle, elements);
 }
 
+/* $gt and its like, $cmp. */
+static const outcome *judge_order(judge *j, const value *o, const value *r, const node *at) {
+    if (!is_pair(j, o))
+        return computed(j);
+    pairs it = judge_pairs(j, o, r);
+    const outcome *sides[2] = {NULL, NULL};
+    for (unsigned i = 0; i < 2 && judge_next(j, &it); i++)
+        sides[i] = judge_expression(j, it.o, it.r, at);
+    check_dropped(j, sides[0], sides[1]);
+    plain_only(j, sides[0], "an order");
+    plain_only(j, sides[1], "an order");
+    return computed(j);
+}
+
 static const outcome *judge_in(judge *j, const value *o, const value *r, const node *at) {
     pairs it = judge_pairs(j, o, r);
     if (!judge_next(j, &it))
         return computed(j);
     const outcome *needle = judge_expression(j, it.o, it.r, at);
+    note_compared(j, needle);
     if (judge_next(j, &it))
         in_list(j, needle, it.o, it.r, at);
     return computed(j);
@@ -180,10 +265,14 @@ static const outcome *judge_cond(judge *j, const value *o, const value *r, const
     const outcome *results = NULL;
     unsigned i = 0;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); i++) {
-        if (o->type == T_ARRAY ? i == 0 : strcmp(it.o->name, "if") == 0)
+        bool test = o->type == T_ARRAY ? i == 0 : strcmp(it.o->name, "if") == 0;
+        bool then = o->type == T_ARRAY ? i == 1 : strcmp(it.o->name, "then") == 0;
+        int before = judge_enter(j, F_EXPRESSION, "$cond", test ? "if" : then ? "then" : "else");
+        if (test)
             judge_condition(j, it.o, it.r, at);
         else
             results = join(j, results, judge_expression(j, it.o, it.r, at));
+        judge_leave(j, before);
     }
     return results;
 }
@@ -192,19 +281,24 @@ static const outcome *judge_branches(judge *j, const value *o, const value *r, c
     const outcome *results = NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         for (pairs branch = judge_pairs(j, it.o, it.r); judge_next(j, &branch);)
-            if (strcmp(branch.o->name, "case") == 0)
+            if (strcmp(branch.o->name, "case") == 0) {
                 judge_condition(j, branch.o, branch.r, at);
-            else
+            } else {
+                int before = judge_enter(j, F_EXPRESSION, "$switch", "default");
                 results = join(j, results, judge_expression(j, branch.o, branch.r, at));
+                judge_leave(j, before);
+            }
     return results;
 }
 
 static const outcome *judge_switch(judge *j, const value *o, const value *r, const node *at) {
     const outcome *results = NULL;
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        results = join(j, results,
-                       strcmp(it.o->name, "branches") == 0 ? judge_branches(j, it.o, it.r, at)
-                                                           : judge_expression(j, it.o, it.r, at));
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        bool branches = strcmp(it.o->name, "branches") == 0;
+        int before = judge_enter(j, F_EXPRESSION, "$switch", branches ? "branches" : "default");
+        results = join(j, results, branches ? judge_branches(j, it.o, it.r, at) : judge_expression(j, it.o, it.r, at));
+        judge_leave(j, before);
+    }
     return results;
 }
 
@@ -217,37 +311,120 @@ static const outcome *judge_if_null(judge *j, const value *o, const value *r, co
 
 static const outcome *judge_let(judge *j, const value *o, const value *r, const node *at) {
     const outcome *result = NULL;
+    const touched *bound = j->bound;
+    const value *names = o->type == T_DOC ? value_get(o, "vars") : NULL;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        if (strcmp(it.o->name, "vars") != 0) {
+        bool vars = strcmp(it.o->name, "vars") == 0;
+        int before = judge_enter(j, F_EXPRESSION, "$let", vars ? "vars" : "in");
+        for (const value *m = !vars && names ? names->first : NULL; m; m = m->next)
+            judge_bind(j, m->name);
+        if (!vars)
             result = judge_expression(j, it.o, it.r, at);
-            continue;
-        }
-        for (pairs vars = judge_pairs(j, it.o, it.r); judge_next(j, &vars);)
-            plain_only(j, judge_expression(j, vars.o, vars.r, at), "$let");
+        j->bound = bound;
+        for (pairs each = judge_pairs(j, it.o, it.r); vars && judge_next(j, &each);)
+            plain_only(j, judge_expression(j, each.o, each.r, at), "$let");
+        judge_leave(j, before);
     }
     return result;
 }
 
+static void bind_elements(judge *j, const value *o) {
+    const value *as = value_get(o, "as");
+    judge_bind(j, as ? value_chars(as) : "this");
+    if (strcmp(o->name, "$reduce") == 0)
+        judge_bind(j, "value");
+    judge_bind(j, "IDX");
+}
+
+/* $map, $filter and $reduce. What $reduce makes is bound to a variable again, so it must be plain. */
 static const outcome *judge_element_wise(judge *j, const value *o, const value *r, const node *at) {
     const node *element = &plain_node;
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+    const touched *bound = j->bound;
+    if (o->type != T_DOC)
+        judge_moot(j);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        int before = judge_enter(j, F_EXPRESSION, o->name, it.o->name);
+        if (strcmp(it.o->name, "cond") == 0 || strcmp(it.o->name, "in") == 0)
+            bind_elements(j, o);
         if (strcmp(it.o->name, "cond") == 0)
             judge_condition(j, it.o, it.r, at);
-        else if (strcmp(it.o->name, "in") == 0)
+        else if (strcmp(it.o->name, "in") == 0 && strcmp(o->name, "$map") == 0)
             element = judge_settle(j, judge_expression(j, it.o, it.r, at));
         else
-            plain_only(j, judge_expression(j, it.o, it.r, at), "$map");
+            plain_only(j, judge_expression(j, it.o, it.r, at), o->name);
+        j->bound = bound;
+        judge_leave(j, before);
+    }
     return one_outcome(j, (outcome){.kind = FIELD, .node = node_array(j->p, element, false)});
 }
 
+static bool is_named(const operator_row *row, const value *o) {
+    return row->shape == SHAPE_NAMED || (row->shape == SHAPE_EITHER && o->type == T_DOC && !judge_is_operators(o));
+}
+
+/* Each operand is a context of its own; those of which nothing is counted are constants. */
+static void named_operands(judge *j, const operator_row *row, const value *o, const value *r, const node *at) {
+    if (o->type != T_DOC)
+        judge_moot(j);
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        int before = judge_enter(j, F_EXPRESSION, row->name, it.o->name);
+        if (!operand_known(row->operands, it.o->name))
+            judge_moot(j);
+        if (operand_is_constant(row->operands, it.o->name))
+            judge_same(j, it.o, it.r);
+        else
+            plain_only(j, judge_expression(j, it.o, it.r, at), row->name);
+        judge_leave(j, before);
+    }
+}
+
 static const outcome *judge_generic(judge *j, const value *o, const value *r, const node *at) {
-    if (o->type != T_ARRAY) {
-        plain_only(j, judge_expression(j, o, r, at), o->name);
+    const operator_row *row = operator_find(expression_table, expression_count, o->name);
+    const char *first =
+        row && row->operands ? pool_text(j->p, "%.*s", (int)strcspn(row->operands, " "), row->operands) : "";
+    if (row && row->shape != SHAPE_LIST && is_named(row, o)) {
+        named_operands(j, row, o, r, at);
         return computed(j);
     }
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        plain_only(j, judge_expression(j, it.o, it.r, at), o->name);
+    int before = judge_enter(j, F_EXPRESSION, o->name, first);
+    if (o->type != T_ARRAY)
+        plain_only(j, judge_expression(j, o, r, at), o->name);
+    else
+        for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
+            plain_only(j, judge_expression(j, it.o, it.r, at), o->name);
+    judge_leave(j, before);
     return computed(j);
+}
+
+/* Whether the operand names an array node, or an object with something encrypted, directly. */
+static const node *named_node(judge *j, const value *v, const node *at) {
+    if (v->type != T_STRING || value_chars(v)[0] != '$')
+        return &plain_node;
+    if (strcmp(value_chars(v), "$$ROOT") == 0 || strcmp(value_chars(v), "$$CURRENT") == 0)
+        return at;
+    spot s = node_find(j->p, at, value_chars(v) + 1);
+    return s.below ? &plain_node : s.in_array ? node_array(j->p, s.node, false) : s.node;
+}
+
+/* An element of an array node stays what it is; edits of objects with encrypted fields the documents allow, and this
+ * judge does not follow. */
+static const outcome *judge_element(judge *j, const value *o, const value *r, const node *at) {
+    const value *one = o->type == T_ARRAY ? o->first : o;
+    if (one && named_node(j, one, at)->kind == N_ARRAY)
+        judge_moot(j);
+    return judge_generic(j, o, r, at);
+}
+
+static const outcome *judge_object_edit(judge *j, const value *o, const value *r, const node *at) {
+    const value *input = o->type == T_DOC && !judge_is_operators(o) ? value_get(o, "input") : NULL;
+    if (strcmp(o->name, "$getField") == 0 && !input && at->kind == N_OBJECT)
+        judge_moot(j);
+    for (const value *m = o->type == T_ARRAY ? o->first : NULL; m; m = m->next)
+        if (named_node(j, m, at)->kind == N_OBJECT)
+            judge_moot(j);
+    if (named_node(j, input ? input : o, at)->kind == N_OBJECT)
+        judge_moot(j);
+    return judge_generic(j, o, r, at);
 }
 
 /* Of an array node only its length and that it is one are plain. */
@@ -267,10 +444,30 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$eq", judge_equality},       {"$ne", judge_equality},          {"$in", judge_in},
-        {"$cond", judge_cond},         {"$switch", judge_switch},        {"$ifNull", judge_if_null},
-        {"$let", judge_let},           {"$map", judge_element_wise},     {"$filter", judge_element_wise},
-        {"$size", judge_array_itself}, {"$isArray", judge_array_itself},
+        {"$eq", judge_equality},
+        {"$ne", judge_equality},
+        {"$in", judge_in},
+        {"$cond", judge_cond},
+        {"$switch", judge_switch},
+        {"$ifNull", judge_if_null},
+        {"$let", judge_let},
+        {"$map", judge_element_wise},
+        {"$filter", judge_element_wise},
+        {"$size", judge_array_itself},
+        {"$isArray", judge_array_itself},
+        {"$reduce", judge_element_wise},
+        {"$gt", judge_order},
+        {"$gte", judge_order},
+        {"$lt", judge_order},
+        {"$lte", judge_order},
+        {"$cmp", judge_order},
+        {"$first", judge_element},
+        {"$last", judge_element},
+        {"$arrayElemAt", judge_element},
+        {"$getField", judge_object_edit},
+        {"$setField", judge_object_edit},
+        {"$unsetField", judge_object_edit},
+        {"$mergeObjects", judge_object_edit},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -282,12 +479,42 @@ static bool is_logical(const char *op) {
     return strcmp(op, "$and") == 0 || strcmp(op, "$or") == 0 || strcmp(op, "$not") == 0;
 }
 
+/* Unknown to the documents, refused by them, or without operands that are expressions. */
+static bool is_opaque(judge *j, const operator_row *row, const value *operand) {
+    if (row && row->shape != SHAPE_OPAQUE && row->shape != SHAPE_REFUSED)
+        return false;
+    int before = judge_enter(j, F_EXPRESSION, row ? operand->name : "$unheardOf", "");
+    judge_note(j, SITE_PLAIN);
+    if ((!row || row->shape == SHAPE_REFUSED) && j->encrypts)
+        judge_refuse(j, "expression %s", operand->name);
+    judge_leave(j, before);
+    return true;
+}
+
+static const outcome *opaque(judge *j, const value *o, const value *r) {
+    static const char kinds[] = "textScore searchScore searchHighlights recordId score scoreDetails indexKey";
+    bool meta = strcmp(o->first->name, "$meta") == 0;
+    if (meta && (o->first->type != T_STRING || !operand_known(kinds, value_chars(o->first))))
+        judge_moot(j);
+    if (meta && strcmp(value_chars(o->first), "indexKey") == 0)
+        return one_outcome(j, (outcome){.kind = FIELD, .node = &unknown_node});
+    if (!judge_is_constant(o->first))
+        judge_moot(j);
+    judge_same(j, o, r);
+    return computed(j);
+}
+
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
     if (operand->next) {
-        judge_same(j, o, r); /* the server's error */
+        judge_moot(j); /* the server's error */
+        judge_same(j, o, r);
         return computed(j);
     }
+    bool text = strncmp(operand->name, "$encStr", 7) == 0;
+    if (!text && is_opaque(j, operator_find(expression_table, expression_count, operand->name), operand) &&
+        strcmp(operand->name, "$literal") != 0 && strcmp(operand->name, "$const") != 0)
+        return opaque(j, o, r);
     if (strcmp(operand->name, "$literal") == 0 || strcmp(operand->name, "$const") == 0)
         return explicit_literal(j, operand, r);
     bool in_filter = j->in_filter;
@@ -297,16 +524,18 @@ static const outcome *operator(judge *j, const value *o, const value *r, const n
     if (!judge_next(j, &it))
         return NULL;
     j->in_filter = in_filter && is_logical(operand->name);
+    int before = judge_enter(j, F_EXPRESSION, operand->name, "");
     const outcome *result = rule_of(operand->name)(j, it.o, it.r, at);
+    judge_leave(j, before);
     j->in_filter = in_filter;
     return result;
 }
 
-static bool is_constant(const value *v) {
+bool judge_is_constant(const value *v) {
     if (v->type == T_STRING && value_chars(v)[0] == '$')
         return false;
     for (const value *m = value_is_container(v) ? v->first : NULL; m; m = m->next)
-        if ((v->type == T_DOC && m->name[0] == '$') || !is_constant(m))
+        if ((v->type == T_DOC && m->name[0] == '$') || !judge_is_constant(m))
             return false;
     return true;
 }
@@ -314,7 +543,7 @@ static bool is_constant(const value *v) {
 static const outcome *object(judge *j, const value *o, const value *r, const node *at) {
     const node *made = &absent_node;
     bool below = false;
-    if ((!o->first && !j->in_group) || (j->stored_in && is_constant(o)))
+    if ((!o->first && !j->in_group) || (j->stored_in && judge_is_constant(o)))
         return literal(j, o, r);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const node *child = judge_settle(j, judge_expression(j, it.o, it.r, at));
@@ -324,7 +553,7 @@ static const outcome *object(judge *j, const value *o, const value *r, const nod
 }
 
 static const outcome *array(judge *j, const value *o, const value *r, const node *at) {
-    if (is_constant(o) && !j->in_group)
+    if (judge_is_constant(o) && !j->in_group)
         return literal(j, o, r);
     const node *element = &absent_node;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {

@@ -13,6 +13,8 @@ static group group_of(const char *op) {
         const char *op;
         group group;
     } table[] = {
+        {"(equality)", EQUALITY},
+        {"(regex)", HARMLESS_ABOVE},
         {"$eq", EQUALITY},
         {"$ne", EQUALITY},
         {"$in", LIST},
@@ -27,9 +29,21 @@ static group group_of(const char *op) {
         {"$regex", HARMLESS_ABOVE},
         {"$size", HARMLESS_ABOVE},
         {"$mod", HARMLESS_ABOVE},
+        {"$options", HARMLESS_ABOVE},
         {"$bitsAllSet", HARMLESS_ABOVE},
+        {"$bitsAllClear", HARMLESS_ABOVE},
+        {"$bitsAnySet", HARMLESS_ABOVE},
+        {"$bitsAnyClear", HARMLESS_ABOVE},
         {"$elemMatch", HARMFUL_ABOVE},
         {"$all", HARMFUL_ABOVE},
+        {"$geoWithin", HARMFUL_ABOVE},
+        {"$geoIntersects", HARMFUL_ABOVE},
+        {"$within", HARMFUL_ABOVE},
+        {"$near", HARMFUL_ABOVE},
+        {"$nearSphere", HARMFUL_ABOVE},
+        {"$maxDistance", HARMFUL_ABOVE},
+        {"$minDistance", HARMFUL_ABOVE},
+        {"$uniqueDocs", HARMFUL_ABOVE},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -37,8 +51,18 @@ static group group_of(const char *op) {
     return UNHEARD;
 }
 
+static bool is_reference_part(const char *name) {
+    return strcmp(name, "$ref") == 0 || strcmp(name, "$id") == 0 || strcmp(name, "$db") == 0;
+}
+
+/* A DBRef is a value, in any order of its parts. */
 bool judge_is_operators(const value *v) {
-    return v->type == T_DOC && v->first && v->first->name[0] == '$' && strcmp(v->first->name, "$ref") != 0;
+    if (v->type != T_DOC || !v->first || v->first->name[0] != '$')
+        return false;
+    for (const value *m = v->first; m; m = m->next)
+        if (m->name[0] == '$' && !is_reference_part(m->name))
+            return true;
+    return false;
 }
 
 static void judge_equality(judge *j, const value *o, const value *r, const node *at) {
@@ -63,6 +87,8 @@ static void judge_list(judge *j, const value *o, const value *r, const node *at)
     }
     if (at->kind == N_ENCRYPTED && at->meta->qe && at->meta->qe->index == UNINDEXED)
         judge_refuse(j, "%s on '%s', which has no equality index", o->name, j->path);
+    if (!o->first && at->kind == N_ENCRYPTED && at->meta->qe && (j->fixed_in || judge_is_touched(j, j->path)))
+        judge_moot(j); /* nothing is compared, and nothing found */
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         judge_equality(j, it.o, it.r, at);
 }
@@ -77,7 +103,7 @@ static void judge_order(judge *j, const value *o, const node *at) {
 static void judge_array_spot(judge *j, const value *op, const value *r, const spot *s, group kind) {
     const node *at = s->node;
     bool matched = at->kind == N_ENCRYPTED && s->in_array && s->looked_up;
-    if (matched && strcmp(op->name, "$eq") == 0)
+    if (matched && kind == EQUALITY && strcmp(op->name, "$ne") != 0)
         judge_equality(j, op, r, at);
     else if (matched && strcmp(op->name, "$in") == 0)
         judge_list(j, op, r, at);
@@ -89,22 +115,46 @@ static void judge_array_spot(judge *j, const value *op, const value *r, const sp
         judge_refuse(j, "%s on an array that holds something encrypted", op->name);
 }
 
+static void judge_not(judge *j, const value *op, const value *r, const spot *s, const char *path) {
+    verdict before = j->verdict;
+    int context = judge_enter(j, F_TREE, "$not", "");
+    if (op->type != T_DOC)
+        judge_refuse(j, "$not without operators on '%s'", path);
+    else
+        judge_operators(j, op, r, s, path);
+    judge_blame(j, before);
+    judge_leave(j, context);
+}
+
+/* A literal that could match nothing, and would travel in clear. Of the other operators the documents do not speak. */
+static void judge_dropped(judge *j, const value *op, const value *r, const char *path, group kind) {
+    if (kind == EQUALITY || kind == LIST || kind == ORDER)
+        judge_refuse(j, "%s on '%s', which a stage has dropped", op->name, path);
+    else
+        judge_moot(j);
+    judge_same(j, op, r);
+}
+
 static void judge_operator(judge *j, const value *op, const value *r, const spot *s, const char *path) {
     group kind = group_of(op->name);
     const node *at = s->node;
+    int before = judge_enter(j, kind == NOT ? F_TREE : F_MATCH, op->name, "");
+    judge_note(j, judge_is_dropped(j, s, path) ? SITE_DROPPED : kind == UNHEARD ? SITE_PLAIN : judge_site(s));
+    judge_leave(j, before);
     if (kind == UNHEARD && j->encrypts) {
         judge_refuse(j, "unknown operator %s", op->name);
         return;
     }
     if (kind == NOT && (op->type == T_DOC || at->kind == N_ENCRYPTED || s->below)) {
-        if (op->type != T_DOC)
-            judge_refuse(j, "$not without operators on '%s'", path);
-        else
-            judge_operators(j, op, r, s, path);
+        judge_not(j, op, r, s, path);
         return;
     }
     if (s->below)
         judge_refuse(j, "%s below the encrypted path '%s'", op->name, path);
+    else if (judge_is_dropped(j, s, path) && kind != EXISTS)
+        judge_dropped(j, op, r, path, kind);
+    else if (kind != EXISTS && judge_reaches(j, op, judge_dropped_from(j, s, path)))
+        judge_refuse(j, "%s looks into '%s', which a stage has dropped", op->name, path);
     else if (at->kind == N_CONFLICT)
         judge_refuse(j, "conflicting metadata at '%s'", path);
     else if (node_usable(at) || kind == EXISTS)
@@ -133,10 +183,8 @@ static void judge_operators(judge *j, const value *o, const value *r, const spot
 /* {f: v} and, in normal form, {f: {$eq: v}} */
 static void judge_implicit(judge *j, const value *o, const value *r, const spot *s, bool normal) {
     value renamed = *o;
-    renamed.name = "$eq";
-    if (o->type == T_REGEX)
-        renamed.name = "$regex";
-    else if (r && normal) {
+    renamed.name = o->type == T_REGEX ? "(regex)" : "(equality)";
+    if (o->type != T_REGEX && r && normal) {
         const value *eq = r->type == T_DOC && value_count(r) == 1 ? value_get(r, "$eq") : NULL;
         if (!eq)
             judge_wrong(j, "'%s' is not in normal form", o->name);
@@ -149,17 +197,23 @@ static void judge_level(judge *j, const value *o, const value *r, const node *at
 
 static void judge_tree(judge *j, const value *o, const value *r, const node *at, bool normal) {
     static const char *const harmless[] = {"$comment", "$sampleRate", "$alwaysTrue", "$alwaysFalse"};
+    int before = judge_enter(j, F_TREE, o->name, "");
+    if (strcmp(o->name, "$expr") != 0)
+        judge_note(j, SITE_PLAIN);
     if (strcmp(o->name, "$and") == 0 || strcmp(o->name, "$or") == 0 || strcmp(o->name, "$nor") == 0) {
         for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
             judge_level(j, it.o, it.r, at, normal);
+        judge_leave(j, before);
         return;
     }
     if (strcmp(o->name, "$expr") == 0) {
         j->in_filter = true;
         judge_condition(j, o, r, at);
         j->in_filter = false;
+        judge_leave(j, before);
         return;
     }
+    judge_leave(j, before);
     for (size_t i = 0; i < sizeof harmless / sizeof *harmless; i++)
         if (strcmp(o->name, harmless[i]) == 0) {
             judge_same(j, o, r);

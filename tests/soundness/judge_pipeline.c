@@ -4,13 +4,13 @@
 
 #include "judge.h"
 
-static const node *empty(judge *j) {
+const node *judge_empty(judge *j) {
     node *n = pool_take(j->p, sizeof *n);
     n->kind = N_OBJECT;
     return n;
 }
 
-static const node *set(judge *j, const node *at, const char *path, const node *child) {
+const node *judge_write(judge *j, const node *at, const char *path, const node *child) {
     bool below = false;
     judge_touch(j, path);
     const node *made = node_set(j->p, at, path, child, &below);
@@ -19,296 +19,116 @@ static const node *set(judge *j, const node *at, const char *path, const node *c
     return made;
 }
 
-static const char *join_path(judge *j, const char *prefix, const char *name) {
-    return *prefix ? pool_text(j->p, "%s.%s", prefix, name) : name;
-}
-
-/* A literal for the encrypted path: marked, unless a later stage overwrites it. */
-static const node *stored_literal(judge *j, const outcome *e, const node *there) {
-    if (e->r && !value_is_placeholder(e->r)) {
-        judge_same(j, e->o, e->r);
-        return &plain_node;
-    }
-    judge_stored(j, e->o, e->r, there->meta, NULL);
-    return there;
-}
-
-static const node *stored_outcome(judge *j, const outcome *e, const node *there) {
-    if (e->kind == FIELD)
-        return e->node;
-    if (e->kind == REMOVED)
-        return &absent_node;
-    if (e->kind == COMPUTED)
-        return &plain_node;
-    if (there->kind == N_ENCRYPTED)
-        return stored_literal(j, e, there);
-    if (there->kind == N_OBJECT && e->o->type == T_DOC) {
-        judge_document(j, e->o, e->r, there, SET, NULL);
-        return there;
-    }
-    judge_same(j, e->o, e->r);
-    return there->kind == N_OBJECT && e->o->type != T_ARRAY ? there : &plain_node;
-}
-
-static const node *stored(judge *j, const outcome *list, const node *there) {
-    const node *common = NULL;
-    for (const outcome *e = list; e; e = e->next) {
-        const node *n = stored_outcome(j, e, there);
-        common = common ? node_merge(j->p, common, n) : n;
-    }
-    return common ? common : &absent_node;
-}
-
-/* What a computed field holds; in an update, literals for encrypted paths are marked. */
-static const node *settle_at(judge *j, const outcome *list, const char *path) {
-    if (!j->stored_in)
-        return judge_settle(j, list);
-    spot there = node_find(j->p, j->stored_in, path);
-    if (there.below)
-        judge_refuse(j, "'%s' is written below an encrypted path", path);
-    return stored(j, list, there.node);
-}
-
-static bool is_flag(const value *v) {
-    return value_is_number(v) || v->type == T_DECIMAL || v->type == T_BOOL;
-}
-
-static bool is_true(const value *v) {
-    return v->type == T_BOOL || v->type == T_DECIMAL ? v->bytes[0] : value_number(v) != 0;
-}
-
-static bool is_nested(const value *v) {
-    return v->type == T_DOC && v->first && v->first->name[0] != '$';
-}
-
-static bool excludes(const value *fields) {
-    for (const value *m = fields->first; m; m = m->next)
-        if (strcmp(m->name, "_id") != 0)
-            return is_nested(m) ? excludes(m) : is_flag(m) && !is_true(m);
-    return !fields->first || (is_flag(fields->first) && !is_true(fields->first));
-}
-
-static bool is_numbers(const value *list) {
-    for (const value *m = list->first; m; m = m->next)
-        if (!value_is_number(m))
-            return false;
-    return true;
-}
-
-/* $slice with a list of other things than numbers is the expression. */
-static bool is_find_operator(const value *v) {
-    if (v->type != T_DOC || !v->first)
-        return false;
-    return strcmp(v->first->name, "$elemMatch") == 0 ||
-           (strcmp(v->first->name, "$slice") == 0 && (v->first->type != T_ARRAY || is_numbers(v->first)));
-}
-
-/* Inclusion or computing together with exclusion, which the server refuses. */
-static bool is_mixed(const value *fields, bool exclusion, bool top) {
-    for (const value *m = fields->first; m; m = m->next) {
-        bool flag = is_flag(m) && !(top && strcmp(m->name, "_id") == 0);
-        bool computes = !is_flag(m) && !is_nested(m) && !is_find_operator(m);
-        if ((flag && is_true(m) == exclusion) || (computes && exclusion) ||
-            (is_nested(m) && is_mixed(m, exclusion, false)))
-            return true;
-    }
-    return false;
-}
-
-static bool collide(const char *a, const char *b) {
-    size_t n = strlen(a) < strlen(b) ? strlen(a) : strlen(b);
-    return strncmp(a, b, n) == 0 && (a[n] == 0 || a[n] == '.') && (b[n] == 0 || b[n] == '.');
-}
-
-/* One path twice, or below another. */
-static bool has_collision(const value *fields) {
-    for (const value *a = fields->first; a; a = a->next) {
-        for (const value *b = a->next; b; b = b->next)
-            if (collide(a->name, b->name))
-                return true;
-        if (is_nested(a) && has_collision(a))
-            return true;
-    }
-    return false;
-}
-
-/* $slice, $elemMatch and the like of find. */
-static void judge_find_operator(judge *j, const value *o, const value *r, const node *at, const char *path) {
-    spot s = node_find(j->p, at, path);
-    if (strcmp(o->first->name, "$slice") == 0 && !value_is_number(o->first) &&
-        !(o->first->type == T_ARRAY && value_count(o->first) > 1))
-        judge_moot(j); /* neither find's $slice nor the expression */
-    if (s.below || !node_usable(s.node))
-        judge_refuse(j, "%s of '%s'", o->first->name, path);
-    judge_same(j, o, r);
-}
-
-typedef struct projection {
-    const node *from, *out;
-    bool find, exclusion;
-} projection;
-
-static void project_fields(judge *j, projection *to, const value *o, const value *r, const char *prefix) {
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        const char *path = join_path(j, prefix, it.o->name);
-        if (to->find && is_find_operator(it.o)) {
-            judge_find_operator(j, it.o, it.r, to->from, path);
-        } else if (is_nested(it.o)) {
-            project_fields(j, to, it.o, it.r, path);
-        } else if (!is_flag(it.o)) {
-            if (node_find(j->p, to->from, path).below)
-                judge_refuse(j, "'%s' is written below an encrypted path", path);
-            to->out = set(j, to->out, path, settle_at(j, judge_expression(j, it.o, it.r, to->from), path));
-        } else {
-            judge_same(j, it.o, it.r);
-            bool below = false;
-            j->exception |= node_find(j->p, to->from, path).below;
-            if (is_true(it.o) && !to->exclusion)
-                to->out = node_include(j->p, to->out, to->from, path);
-            else if (!is_true(it.o))
-                judge_touch(j, path);
-            if (!is_true(it.o))
-                to->out = node_set(j->p, to->out, path, &absent_node, &below);
-        }
-    }
-}
-
-const node *judge_projection(judge *j, const value *o, const value *r, const node *at, bool find) {
-    projection to = {.from = at, .find = find, .exclusion = excludes(o)};
-    if (is_mixed(o, to.exclusion, true) || has_collision(o))
-        judge_moot(j);
-    to.out = to.exclusion ? at : empty(j);
-    if (!to.exclusion)
-        judge_touch_all(j);
-    if (!to.exclusion && !value_get(o, "_id"))
-        to.out = node_include(j->p, to.out, at, "_id");
-    project_fields(j, &to, o, r, "");
-    return to.out;
-}
-
-static const node *project(judge *j, const value *o, const value *r, const node *at) {
-    return judge_projection(j, o, r, at, false);
-}
-
-static const node *add_fields_to(judge *j, const value *o, const value *r, const node *at, const node *out,
-                                 const char *prefix) {
-    if (has_collision(o))
-        judge_moot(j);
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        const char *path = join_path(j, prefix, it.o->name);
-        if (is_nested(it.o))
-            out = add_fields_to(j, it.o, it.r, at, out, path);
-        else
-            out = set(j, out, path, settle_at(j, judge_expression(j, it.o, it.r, at), path));
-    }
-    return out;
-}
-
-static const node *add_fields(judge *j, const value *o, const value *r, const node *at) {
-    return add_fields_to(j, o, r, at, at, "");
-}
-
 static const node *match(judge *j, const value *o, const value *r, const node *at) {
     judge_filter(j, o, r, at, j->pipeline_marked);
     return at;
 }
 
-static const node *unset_path(judge *j, const node *at, const value *path) {
-    bool below = false;
-    judge_touch(j, value_chars(path));
-    return path->type == T_STRING ? node_set(j->p, at, value_chars(path), &absent_node, &below) : at;
+/* ---- what all stages share ---- */
+
+static void malformed(judge *j, const char *operand, const char *stage, const char *why) {
+    if (!j->encrypts)
+        return;
+    judge_note_once(j, F_STAGE, *operand ? stage : "(malformed)", operand);
+    judge_refuse(j, "%s %s", stage, why);
 }
 
-static const node *unset(judge *j, const value *o, const value *r, const node *at) {
-    judge_same(j, o, r);
-    if (o->type != T_ARRAY)
-        return unset_path(j, at, o);
-    for (const value *m = o->first; m; m = m->next)
-        at = unset_path(j, at, m);
-    return at;
+static bool is_repeated(const value *of, const value *m) {
+    for (const value *other = of->first; other != m; other = other->next)
+        if (strcmp(other->name, m->name) == 0)
+            return true;
+    return false;
 }
 
-static void check_key(judge *j, const node *key) {
-    if (key->kind == N_ENCRYPTED) {
-        if (!metadata_comparable(key->meta))
-            judge_refuse(j, "grouping by a field that cannot be compared");
-        if (j->collated && (metadata_allows(key->meta, T_STRING) || metadata_allows(key->meta, T_SYMBOL)))
-            judge_refuse(j, "grouping by an encrypted string under a collation");
-    } else if (node_holds(j->p, key)) {
-        judge_refuse(j, "grouping by an object, array or unknown");
-    }
+static const stage_row *options_of(const char *stage) {
+    for (unsigned i = 0; i < stage_option_count; i++)
+        if (strcmp(stage_options[i].name, stage) == 0)
+            return &stage_options[i];
+    return NULL;
 }
 
-static const node *group_key(judge *j, const value *o, const value *r, const node *at) {
-    if (o->type != T_DOC || judge_is_operators(o)) {
-        const node *key = judge_settle(j, judge_expression(j, o, r, at));
-        check_key(j, key);
-        return key;
-    }
-    const node *made = empty(j);
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        made = set(j, made, it.o->name, group_key(j, it.o, it.r, at));
-    return node_holds(j->p, made) ? made : &plain_node;
+static void check_needed(judge *j, const value *o, const stage_row *row) {
+    const char *names = row->needed, *name;
+    bool constant;
+    while ((name = operand_next(j->p, &names, &constant)))
+        if (!value_get(o, name))
+            malformed(j, "", row->name, "lacks an option");
 }
 
-static const node *accumulated(judge *j, const char *op, const node *of) {
-    if (strcmp(op, "$first") == 0 || strcmp(op, "$last") == 0)
-        return of;
-    if (strcmp(op, "$push") == 0)
-        return node_array(j->p, of, false);
-    if (node_holds(j->p, of))
-        judge_refuse(j, "%s over something encrypted", op);
-    return &plain_node;
-}
-
-static const node *accumulator(judge *j, const value *o, const value *r, const node *at) {
-    pairs it = judge_pairs(j, o, r);
-    if (o->type != T_DOC || !judge_next(j, &it))
-        return &plain_node;
-    if (strcmp(it.o->name, "$addToSet") == 0)
-        return node_array(j->p, group_key(j, it.o, it.r, at), false);
-    return accumulated(j, it.o->name, judge_settle(j, judge_expression(j, it.o, it.r, at)));
-}
-
-static const node *group(judge *j, const value *o, const value *r, const node *at) {
-    const node *out = empty(j);
-    j->in_group = true;
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        bool key = strcmp(it.o->name, "_id") == 0;
-        if (strchr(it.o->name, '.') || it.o->name[0] == '$')
+bool judge_options(judge *j, const value *o, const char *stage) {
+    const stage_row *row = options_of(stage);
+    if (o->type != T_DOC)
+        malformed(j, "", stage, "without options");
+    for (const value *m = o->type == T_DOC ? o->first : NULL; m; m = m->next) {
+        if (!j->encrypts && (!operand_known(row->options, m->name) || is_repeated(o, m)))
             judge_moot(j);
-        out = set(j, out, it.o->name, key ? group_key(j, it.o, it.r, at) : accumulator(j, it.o, it.r, at));
+        if (!operand_known(row->options, m->name))
+            malformed(j, "(unknown)", stage, "has an unknown option");
+        if (is_repeated(o, m))
+            malformed(j, "(duplicate)", stage, "has an option twice");
     }
-    j->in_group = false;
-    return out;
+    if (o->type == T_DOC)
+        check_needed(j, o, row);
+    return o->type == T_DOC && j->verdict == V_FINE;
 }
 
-static const node *sort_by_count(judge *j, const value *o, const value *r, const node *at) {
-    return set(j, empty(j), "_id", group_key(j, o, r, at));
+static void note_path(judge *j, const spot *s, const char *path) {
+    judge_note(j, judge_is_dropped(j, s, path) ? SITE_DROPPED : judge_site(s));
+}
+
+void judge_plain_path(judge *j, const node *at, const char *path, const char *stage, const char *operand) {
+    int before = judge_enter(j, F_STAGE, stage, operand);
+    spot s = node_find(j->p, at, path);
+    note_path(j, &s, path);
+    if (s.below || !node_usable(s.node))
+        judge_refuse(j, "%s of '%s'", stage, path);
+    judge_leave(j, before);
+}
+
+/* ---- short stages ---- */
+
+static bool is_name(const value *v) {
+    return v->type == T_STRING && *value_chars(v) && value_chars(v)[0] != '$' && !strchr(value_chars(v), '.');
 }
 
 static const node *count(judge *j, const value *o, const value *r, const node *at) {
     (void)at;
     judge_same(j, o, r);
-    return empty(j);
+    if (!is_name(o))
+        malformed(j, "", "$count", "has no good name");
+    return judge_write(j, judge_empty(j), value_chars(o), &plain_node);
 }
 
 static const node *unchanged(judge *j, const value *o, const value *r, const node *at) {
     judge_same(j, o, r);
+    if (!value_is_number(o) && o->type != T_DECIMAL)
+        judge_moot(j);
+    return at;
+}
+
+static const node *sample(judge *j, const value *o, const value *r, const node *at) {
+    judge_same(j, o, r);
+    judge_options(j, o, "$sample");
     return at;
 }
 
 void judge_sort(judge *j, const value *keys, const node *at) {
     for (const value *m = keys->first; m; m = m->next) {
+        if (m->type == T_DOC)
+            continue; /* {$meta: …} */
         spot s = node_find(j->p, at, m->name);
+        note_path(j, &s, m->name);
         if (s.below || !node_usable(s.node))
             judge_refuse(j, "sort by '%s'", m->name);
     }
 }
 
 static const node *sort(judge *j, const value *o, const value *r, const node *at) {
+    int before = judge_enter(j, F_STAGE, "$sort", "");
     judge_sort(j, o, at);
-    return unchanged(j, o, r, at);
+    judge_leave(j, before);
+    judge_same(j, o, r);
+    return at;
 }
 
 /* A plain value, below which a stage has set fields. */
@@ -316,33 +136,38 @@ static bool set_below_plain(const node *n) {
     return n->kind == N_OBJECT && n->open && n->base.n == 0 && !n->either;
 }
 
+/* A field that the stage makes, over whatever is there. */
+static const node *write_over(judge *j, const node *at, const value *path, const char *stage, const char *operand) {
+    spot s = node_find(j->p, at, value_chars(path));
+    int before = judge_enter(j, F_STAGE, stage, operand);
+    note_path(j, &s, value_chars(path));
+    at = judge_write(j, at, value_chars(path), &plain_node);
+    judge_leave(j, before);
+    return at;
+}
+
 static const node *unwind(judge *j, const value *o, const value *r, const node *at) {
     const value *path = o->type == T_STRING ? o : value_get(o, "path");
     const value *index = o->type == T_DOC ? value_get(o, "includeArrayIndex") : NULL;
     judge_same(j, o, r);
-    if (!path || path->type != T_STRING || value_chars(path)[0] != '$')
+    if (o->type != T_STRING && !judge_options(j, o, "$unwind"))
         return at;
+    if (!path || path->type != T_STRING || value_chars(path)[0] != '$') {
+        judge_moot(j);
+        return at;
+    }
     const char *name = value_chars(path) + 1;
     spot s = node_find(j->p, at, name);
     bool plain_spot = node_usable(s.node);
+    int before = judge_enter(j, F_STAGE, "$unwind", "path");
+    note_path(j, &s, name);
+    judge_leave(j, before);
     judge_touch(j, name);
     if (s.below || !(plain_spot || (s.node->kind == N_ARRAY && !s.in_array) || set_below_plain(s.node)))
         judge_refuse(j, "$unwind of '%s'", name);
     if (!plain_spot && s.node->kind == N_ARRAY)
-        at = set(j, at, name, s.node->element);
-    return index ? set(j, at, value_chars(index), &plain_node) : at;
-}
-
-static const node *replace_with(judge *j, const value *o, const value *r, const node *at) {
-    const node *root = judge_settle(j, judge_expression(j, o, r, at));
-    if (root->kind != N_OBJECT && !node_usable(root))
-        judge_refuse(j, "the new root is encrypted, unknown or an array");
-    return root;
-}
-
-static const node *replace_root(judge *j, const value *o, const value *r, const node *at) {
-    pairs it = judge_pairs(j, o, r);
-    return judge_next(j, &it) ? replace_with(j, it.o, it.r, at) : at;
+        at = judge_write(j, at, name, s.node->element);
+    return index ? write_over(j, at, index, "$unwind", "includeArrayIndex") : at;
 }
 
 static bool mentions(const value *v, const char *text) {
@@ -386,290 +211,186 @@ static void check_descent(judge *j, const value *expression, const node *at) {
 static const node *redact(judge *j, const value *o, const value *r, const node *at) {
     if (mentions(o, "$$DESCEND") && at->kind == N_OBJECT)
         check_descent(j, o, at);
+    verdict fine = j->verdict;
+    int before = judge_enter(j, F_STAGE, "$redact", "");
+    judge_note(j, SITE_PLAIN);
     judge_condition(j, o, r, at);
+    judge_blame(j, fine);
+    judge_leave(j, before);
     return at;
 }
 
-/* NULL and a verdict when the request has no schema for it. */
-static const node *foreign(judge *j, const value *name) {
-    if (!name || name->type != T_STRING) {
-        judge_moot(j);
-        return NULL;
-    }
-    const collection *c = world_find(j->w, value_chars(name));
-    if (!c || (!j->w->several && c != j->c)) {
-        judge_refuse(j, "another collection without a schema");
-        return NULL;
-    }
-    return node_of_collection(j->p, c);
-}
+/* ---- sources ---- */
 
-/* A pipeline that reads from another collection. `fixed`: the server rewrites no comparisons of QE fields in it. */
-static const node *foreign_pipeline(judge *j, const value *name, const value *o, const value *r, bool fixed) {
-    const collection *here = j->c;
-    const touched *before = j->touched;
-    j->touched = NULL;
-    if (fixed)
-        judge_touch_all(j);
-    j->c = world_find(j->w, value_chars(name));
-    const node *out = judge_pipeline(j, o, r, node_of_collection(j->p, j->c));
-    j->c = here;
-    j->touched = before;
-    return out;
-}
-
-static const node *joined_spot(judge *j, const node *at, const value *path) {
-    spot s = node_find(j->p, at, value_chars(path));
-    if (s.below || (s.in_array && !node_usable(s.node)) || (s.node->kind != N_ENCRYPTED && !node_usable(s.node)))
-        judge_refuse(j, "join by '%s'", value_chars(path));
-    return s.node;
-}
-
-static void check_join(judge *j, const node *a, const node *b) {
-    if ((a->kind == N_ENCRYPTED && a->meta->qe) || (b->kind == N_ENCRYPTED && b->meta->qe))
-        judge_refuse(j, "join by a field of Queryable Encryption");
-    if ((a->kind != N_ENCRYPTED && b->kind != N_ENCRYPTED) || a->kind == N_ABSENT || b->kind == N_ABSENT)
-        return;
-    if (a->kind != N_ENCRYPTED || b->kind != N_ENCRYPTED) {
-        judge_refuse(j, "join of an encrypted and a plain field");
-        return;
-    }
-    if (!metadata_equal(a->meta, b->meta) || !metadata_comparable(a->meta) || a->origin != b->origin)
-        judge_refuse(j, "join of fields with different metadata");
-    if (j->collated && (metadata_allows(a->meta, T_STRING) || metadata_allows(a->meta, T_SYMBOL)))
-        judge_refuse(j, "join of encrypted strings under a collation");
-}
-
-static const node *lookup(judge *j, const value *o, const value *r, const node *at) {
-    const value *local = value_get(o, "localField"), *there = value_get(o, "foreignField");
-    const value *as = value_get(o, "as");
-    const node *other = foreign(j, value_get(o, "from"));
-    if (!other || !as)
+static const node *geo_near(judge *j, const value *o, const value *r, const node *at) {
+    static const char *const written[] = {"distanceField", "includeLocs"};
+    const value *key = value_get(o, "key");
+    if (!judge_options(j, o, "$geoNear"))
         return at;
-    const node *matched = other;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "pipeline") == 0)
-            matched = foreign_pipeline(j, value_get(o, "from"), it.o, it.r, false);
-        else
-            judge_same(j, it.o, it.r);
-    if (local && there)
-        check_join(j, joined_spot(j, at, local), joined_spot(j, other, there));
-    return set(j, at, value_chars(as), node_array(j->p, matched, true));
-}
-
-/* A literal to start with is compared with the target field. */
-static const node *start_node(judge *j, const outcome *list, const node *target) {
-    if (target->kind != N_ENCRYPTED || !list || list->kind != LITERAL || list->next)
-        return judge_settle(j, list);
-    judge_compared(j, list->o, list->r, target->meta);
-    return target;
-}
-
-/* A filter on the documents as they are stored. */
-static void restricted(judge *j, const value *o, const value *r, const node *at) {
-    const touched *before = j->touched;
-    j->touched = NULL;
-    judge_filter(j, o, r, at, false);
-    j->touched = before;
-}
-
-static const node *graph_lookup(judge *j, const value *o, const value *r, const node *at) {
-    const value *as = value_get(o, "as"), *from = value_get(o, "connectFromField"),
-                *to = value_get(o, "connectToField");
-    const value *name = value_get(o, "from");
-    const node *other = foreign(j, name);
-    if (!other || !as || !from || !to)
-        return at;
-    if (world_find(j->w, value_chars(name)) != j->c)
-        judge_refuse(j, "$graphLookup into another collection");
-    const node *start = &plain_node, *target = joined_spot(j, other, to);
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "startWith") == 0)
-            start = start_node(j, judge_expression(j, it.o, it.r, at), target);
-        else if (strcmp(it.o->name, "restrictSearchWithMatch") == 0)
-            restricted(j, it.o, it.r, other);
-        else
-            judge_same(j, it.o, it.r);
-    if (start->kind != N_ENCRYPTED && !node_usable(start) && node_holds(j->p, start))
-        judge_refuse(j, "$graphLookup starts with something that is not one value");
-    check_join(j, joined_spot(j, other, from), target);
-    check_join(j, start, target);
-    return set(j, at, value_chars(as), node_array(j->p, other, false));
-}
-
-static const node *facet(judge *j, const value *o, const value *r, const node *at) {
-    const node *out = empty(j);
-    judge_touch_all(j);
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        out = set(j, out, it.o->name, node_array(j->p, judge_pipeline(j, it.o, it.r, at), false));
-    return out;
-}
-
-static const node *union_with(judge *j, const value *o, const value *r, const node *at) {
-    const node *other = foreign(j, o->type == T_STRING ? o : value_get(o, "coll"));
-    if (!other)
-        return at;
-    if (o->type == T_STRING) {
-        judge_same(j, o, r);
-        return node_merge(j->p, at, other);
-    }
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "pipeline") == 0)
-            other = foreign_pipeline(j, value_get(o, "coll"), it.o, it.r, true);
-        else
-            judge_same(j, it.o, it.r);
-    return node_merge(j->p, at, other);
-}
-
-static const node *bucket_auto(judge *j, const value *o, const value *r, const node *at) {
-    const value *by = value_get(o, "groupBy");
-    if (by && node_holds(j->p, judge_settle(j, judge_expression(j, by, NULL, at))))
-        judge_refuse(j, "$bucketAuto by something encrypted");
-    judge_same(j, o, r);
-    return empty(j);
-}
-
-static void check_plain(judge *j, const node *n, const char *what) {
-    if (node_holds(j->p, n))
-        judge_refuse(j, "%s over something encrypted", what);
-}
-
-static const node *bucket(judge *j, const value *o, const value *r, const node *at) {
-    const node *out = empty(j);
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "groupBy") == 0)
-            check_plain(j, judge_settle(j, judge_expression(j, it.o, it.r, at)), "$bucket");
-        else if (strcmp(it.o->name, "output") == 0)
-            for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);)
-                out = set(j, out, fields.o->name, accumulator(j, fields.o, fields.r, at));
-        else
-            judge_same(j, it.o, it.r);
-    return out;
-}
-
-/* {$sum: "$x", window: {…}} */
-static const node *window_function(judge *j, const value *o, const value *r, const node *at) {
-    const node *out = &plain_node;
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "window") == 0)
-            judge_same(j, it.o, it.r);
-        else if (strcmp(it.o->name, "$addToSet") == 0)
-            out = node_array(j->p, group_key(j, it.o, it.r, at), false);
-        else
-            out = accumulated(j, it.o->name, judge_settle(j, judge_expression(j, it.o, it.r, at)));
-    return out;
-}
-
-static const node *window_fields(judge *j, const value *o, const value *r, const node *at) {
-    const node *out = at;
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "partitionBy") == 0)
-            group_key(j, it.o, it.r, at);
-        else if (strcmp(it.o->name, "sortBy") == 0)
-            sort(j, it.o, it.r, at);
-        else
-            for (pairs fields = judge_pairs(j, it.o, it.r); judge_next(j, &fields);)
-                out = set(j, out, fields.o->name, window_function(j, fields.o, fields.r, at));
-    return out;
-}
-
-static void check_path(judge *j, const node *at, const value *path, const char *stage) {
-    spot s = node_find(j->p, at, value_chars(path));
-    if (s.below || !node_usable(s.node))
-        judge_refuse(j, "%s of '%s'", stage, value_chars(path));
-}
-
-static const node *densify(judge *j, const value *o, const value *r, const node *at) {
-    const value *path = value_get(o, "field"), *partitions = value_get(o, "partitionByFields");
-    if (path)
-        check_path(j, at, path, "$densify");
-    for (const value *m = partitions ? partitions->first : NULL; m; m = m->next) {
-        spot s = node_find(j->p, at, value_chars(m));
-        if (s.below)
-            judge_refuse(j, "$densify by parts below an encrypted path");
-        check_key(j, s.node);
-    }
-    return unchanged(j, o, r, at);
-}
-
-static const node *fill(judge *j, const value *o, const value *r, const node *at) {
-    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
-        if (strcmp(it.o->name, "partitionBy") == 0) {
-            group_key(j, it.o, it.r, at);
-        } else if (strcmp(it.o->name, "sortBy") == 0) {
-            sort(j, it.o, it.r, at);
+        if (strcmp(it.o->name, "query") == 0) {
+            judge_note_once(j, F_STAGE, "$geoNear", "query");
+            judge_filter(j, it.o, it.r, at, j->pipeline_marked);
         } else {
-            for (const value *m = it.o->first; m; m = m->next)
-                check_path(j, at, value_string(j->p, m->name), "$fill");
             judge_same(j, it.o, it.r);
+        }
+    if (key)
+        judge_plain_path(j, at, value_chars(key), "$geoNear", "key");
+    for (size_t i = 0; i < 2; i++)
+        if (value_get(o, written[i])) {
+            const char *path = value_chars(value_get(o, written[i]));
+            judge_plain_path(j, at, path, "$geoNear", written[i]);
+            at = judge_write(j, at, path, &plain_node);
         }
     return at;
 }
 
-typedef const node *rule(judge *j, const value *o, const value *r, const node *at);
+/* Facts about the collection. */
+static const node *facts(judge *j, const value *o, const value *r, const node *at) {
+    (void)at;
+    judge_same(j, o, r);
+    judge_options(j, o, o->name);
+    return &plain_node;
+}
 
-static rule *rule_of(const char *stage) {
-    static const struct {
-        const char *stage;
-        rule *rule;
-    } table[] = {
-        {"$match", match},
-        {"$project", project},
-        {"$addFields", add_fields},
-        {"$set", add_fields},
-        {"$unset", unset},
-        {"$group", group},
-        {"$sortByCount", sort_by_count},
-        {"$count", count},
-        {"$limit", unchanged},
-        {"$skip", unchanged},
-        {"$sample", unchanged},
-        {"$sort", sort},
-        {"$unwind", unwind},
-        {"$replaceWith", replace_with},
-        {"$replaceRoot", replace_root},
-        {"$redact", redact},
-        {"$lookup", lookup},
-        {"$graphLookup", graph_lookup},
-        {"$facet", facet},
-        {"$unionWith", union_with},
-        {"$bucketAuto", bucket_auto},
-        {"$bucket", bucket},
-        {"$setWindowFields", window_fields},
-        {"$densify", densify},
-        {"$fill", fill},
+static const node *change_stream(judge *j, const value *o, const value *r, const node *at) {
+    bool plain_id = !node_holds(j->p, node_child(j->p, at, "_id"));
+    const node *out = &plain_node;
+    judge_same(j, o, r);
+    if (!judge_options(j, o, "$changeStream"))
+        return at;
+    out = judge_write(j, out, "fullDocument", at);
+    out = judge_write(j, out, "fullDocumentBeforeChange", at);
+    out = judge_write(j, out, "updateDescription", &unknown_node);
+    return judge_write(j, out, "documentKey", plain_id ? &plain_node : &unknown_node);
+}
+
+/* ---- targets ---- */
+
+/* What is written is the server's own, or goes where nothing is encrypted. */
+static const node *target(judge *j, const value *o, const value *r, const node *at) {
+    const value *name = o->type == T_DOC ? value_get(o, "into") : o;
+    const collection *to = name && name->type == T_STRING ? world_find(j->w, value_chars(name)) : NULL;
+    bool declared = to && (j->w->several || to == j->c);
+    judge_same(j, o, r);
+    judge_note_once(j, F_STAGE, o->name, "");
+    if (j->encrypts && (!declared || to->root->encrypts || node_holds(j->p, at)))
+        judge_refuse(j, "%s", o->name);
+    if (!j->encrypts)
+        judge_moot(j);
+    return at;
+}
+
+static const node *match_stage(judge *j, const value *o, const value *r, const node *at) {
+    if (o->type != T_DOC)
+        judge_moot(j);
+    return match(j, o, r, at);
+}
+
+/* `first`: no other stage may stand before it; `last`: none after it; `once`: it is counted as a whole. */
+typedef struct stage_rule_row {
+    const char *stage;
+    stage_rule *rule;
+    bool first, last, once;
+} stage_rule_row;
+
+static const stage_rule_row *rule_of(const char *stage) {
+    static const stage_rule_row table[] = {
+        {"$match", match_stage, false, false, false},
+        {"$project", judge_project, false, false, false},
+        {"$addFields", judge_add_fields, false, false, false},
+        {"$set", judge_add_fields, false, false, false},
+        {"$unset", judge_unset_stage, false, false, false},
+        {"$group", judge_group, false, false, false},
+        {"$sortByCount", judge_sort_by_count, false, false, false},
+        {"$count", count, false, false, true},
+        {"$limit", unchanged, false, false, true},
+        {"$skip", unchanged, false, false, true},
+        {"$sample", sample, false, false, true},
+        {"$sort", sort, false, false, false},
+        {"$unwind", unwind, false, false, false},
+        {"$replaceWith", judge_replace_with, false, false, false},
+        {"$replaceRoot", judge_replace_root, false, false, false},
+        {"$redact", redact, false, false, false},
+        {"$lookup", judge_lookup, false, false, false},
+        {"$graphLookup", judge_graph_lookup, false, false, false},
+        {"$facet", judge_facet, false, false, true},
+        {"$unionWith", judge_union_with, false, false, true},
+        {"$bucketAuto", judge_bucket_auto, false, false, false},
+        {"$bucket", judge_bucket, false, false, false},
+        {"$setWindowFields", judge_window_fields, false, false, false},
+        {"$densify", judge_densify, false, false, false},
+        {"$fill", judge_fill, false, false, false},
+        {"$geoNear", geo_near, true, false, false},
+        {"$search", judge_search, true, false, false},
+        {"$searchMeta", judge_search_meta, true, false, false},
+        {"$vectorSearch", judge_vector_search, true, false, false},
+        {"$rankFusion", judge_fusion, true, false, true},
+        {"$scoreFusion", judge_fusion, true, false, true},
+        {"$collStats", facts, true, false, true},
+        {"$indexStats", facts, true, false, true},
+        {"$listSearchIndexes", facts, true, false, true},
+        {"$changeStream", change_stream, true, false, true},
+        {"$out", target, false, true, false},
+        {"$merge", target, false, true, false},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].stage, stage) == 0)
-            return table[i].rule;
+            return &table[i];
     return NULL;
 }
 
 /* Stages whose documents have nothing of the old ones under its own path, or may lack any of it, or come from
  * elsewhere. */
 static bool makes_new(const char *stage) {
-    static const char *const names[] = {"$group",      "$sortByCount", "$count", "$replaceWith", "$replaceRoot",
-                                        "$bucketAuto", "$bucket",      "$facet", "$redact",      "$unionWith"};
+    static const char *const names[] = {"$group",      "$sortByCount", "$count",       "$replaceWith",  "$replaceRoot",
+                                        "$bucketAuto", "$bucket",      "$facet",       "$redact",       "$unionWith",
+                                        "$collStats",  "$indexStats",  "$searchMeta",  "$changeStream", "$search",
+                                        "$rankFusion", "$scoreFusion", "$vectorSearch"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (strcmp(names[i], stage) == 0)
             return true;
     return false;
 }
 
+/* Sources that hold the server's own data pass where nothing encrypted can meet them: the documents leave open when. */
+static void unsupported(judge *j, const char *stage) {
+    static const char *const open[] = {"$planCacheStats", "$currentOp", "$listSessions", "$listLocalSessions"};
+    static const char *const known[] = {"$documents",  "$listSampledQueries",      "$querySettings",
+                                        "$queryStats", "$shardedDataDistribution", "$listClusterCatalog"};
+    bool named = false;
+    for (size_t i = 0; i < sizeof open / sizeof *open; i++)
+        if (strcmp(open[i], stage) == 0)
+            judge_moot(j);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        named |= strcmp(known[i], stage) == 0;
+    judge_note_once(j, F_STAGE, named ? stage : "$unheardOf", "");
+    if (named && !j->encrypts)
+        judge_moot(j);
+    judge_refuse(j, "stage %s", stage);
+}
+
 static const node *judge_stage(judge *j, const value *o, const value *r, const node *at, bool first) {
     pairs it = judge_pairs(j, o, r);
+    if (o->type != T_DOC || value_count(o) != 1) {
+        judge_note_once(j, F_STAGE, "(two names)", "");
+        judge_refuse(j, "a stage that does not have exactly one name");
+    }
     if (!judge_next(j, &it))
         return at;
-    if (strcmp(it.o->name, "$indexStats") == 0 && (first || !j->encrypts)) {
-        judge_same(j, it.o, it.r);
-        return empty(j);
-    }
-    rule *judge_operand = rule_of(it.o->name);
-    if (!judge_operand) {
-        judge_refuse(j, "stage %s", it.o->name);
+    const stage_rule_row *row = rule_of(it.o->name);
+    if (row && row->once)
+        judge_note_once(j, F_STAGE, row->stage, "");
+    if (!row) {
+        unsupported(j, it.o->name);
         return at;
     }
-    at = judge_operand(j, it.o, it.r, at);
+    if ((row->first && !first) || (row->last && o->next)) {
+        if (j->encrypts)
+            judge_refuse(j, "%s at another place than its own", it.o->name);
+        judge_moot(j);
+    }
+    at = row->rule(j, it.o, it.r, at);
     if (makes_new(it.o->name))
         judge_touch_all(j);
     return at;
@@ -732,6 +453,7 @@ void judge_update_pipeline(judge *j, const value *o, const value *r, const node 
         bool known = false;
         for (size_t i = 0; it.o->first && i < sizeof allowed / sizeof *allowed; i++)
             known |= strcmp(it.o->first->name, allowed[i]) == 0;
+        judge_note_once(j, F_STAGE, "(update)", "");
         if (!known)
             judge_refuse(j, "a stage that updates do not have");
         at = judge_stage(j, it.o, it.r, at, false);

@@ -33,7 +33,18 @@ bool judge_is_touched(const judge *j, const char *path) {
     return false;
 }
 
+/* The server rewrites no comparisons there, nor in what is nested below. */
+static void check_fixed(judge *j, const metadata *meta, const char *path) {
+    if (!j->fixed_in)
+        return;
+    int before = judge_enter(j, F_STAGE, j->fixed_in, "");
+    judge_note(j, judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = meta}));
+    judge_refuse(j, "'%s' is compared: %s", path, j->fixed_in);
+    judge_leave(j, before);
+}
+
 static void check_path(judge *j, const metadata *meta, const char *path) {
+    check_fixed(j, meta, path);
     if (strcmp(path, meta->qe->path) != 0 || collection_metadata(j->c, path) != meta || judge_is_touched(j, path))
         judge_refuse(j, "'%s' is compared under another path, or after a stage that touched it", path);
     if (j->only_exists)
@@ -124,6 +135,12 @@ static bool payload_is(const value *o, int now, int old) {
 }
 
 /* It stays as it is, and what it means the evaluator cannot know. */
+static void note_payload(judge *j, const metadata *meta) {
+    int before = judge_enter(j, F_COMMAND, "(payload)", "");
+    judge_note(j, judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = meta}));
+    judge_leave(j, before);
+}
+
 static void pass_payload(judge *j, const value *o, const value *r, int now, int old) {
     j->exception = true;
     if (!payload_is(o, now, old))
@@ -141,6 +158,7 @@ static void check_type(judge *j, const value *o, const metadata *meta) {
 void judge_qe_stored(judge *j, const value *o, const value *r, const metadata *meta) {
     bool unindexed = meta->qe->index == UNINDEXED;
     if (is_payload(o)) {
+        note_payload(j, meta);
         pass_payload(j, o, r, unindexed ? 16 : 11, unindexed ? 6 : 4);
         return;
     }
@@ -154,6 +172,7 @@ void judge_qe_equality(judge *j, const value *o, const value *r, const metadata 
     if (meta->qe->index != EQUALITY_INDEX)
         judge_refuse(j, "equality on '%s', which has no equality index", path);
     if (is_payload(o)) {
+        note_payload(j, meta);
         pass_payload(j, o, r, 12, 5);
         return;
     }
@@ -182,6 +201,7 @@ typedef struct ranged {
 static void range_value(judge *j, ranged *to, const value *o, bool bound) {
     check_path(j, to->meta, to->path);
     if (is_payload(o)) {
+        note_payload(j, to->meta);
         j->exception = true;
         if (!bound || !payload_is(o, 13, 10))
             judge_refuse(j, "an explicit payload of another kind");
@@ -200,7 +220,14 @@ static void range_list(judge *j, ranged *to, const value *o) {
         range_value(j, to, m, false);
 }
 
+static void note_range(judge *j, const char *op) {
+    int before = judge_enter(j, strcmp(op, "$not") == 0 ? F_TREE : F_MATCH, op, "");
+    judge_note(j, SITE_RANGE);
+    judge_leave(j, before);
+}
+
 static void range_operator(judge *j, ranged *to, const value *op) {
+    note_range(j, op->name);
     if (strcmp(op->name, "$exists") == 0)
         return;
     if (strcmp(op->name, "$eq") == 0 || strcmp(op->name, "$ne") == 0)
@@ -274,6 +301,8 @@ static void finish_range(judge *j, const ranged *of, const value *r) {
 void judge_qe_range(judge *j, const value *o, const value *r, const metadata *meta, const char *path) {
     ranged to = {.meta = meta, .path = path};
     if (!judge_is_operators(o))
+        note_range(j, o->type == T_REGEX ? "(regex)" : "(equality)");
+    if (!judge_is_operators(o))
         range_value(j, &to, o, false);
     else
         for (const value *m = o->first; m; m = m->next)
@@ -339,6 +368,8 @@ static void compared_list(judge *j, ranged *to, const value *o, const value *r) 
             judge_refuse(j, "a list of lists");
         compared_value(j, to, literal ? value_one(j->p, "$literal", m) : m, m_r, false);
     }
+    if (!list->first && (j->fixed_in || judge_is_touched(j, to->path)))
+        judge_moot(j);
     if (!list->first && list_r)
         judge_same(j, list, list_r);
 }
@@ -389,6 +420,7 @@ static const text_lengths *index_for(const queryable *q, const text_row *row) {
 static void text_value(judge *j, const text_row *row, const value *o, const value *r, const metadata *meta) {
     const value *c = constant(o);
     if (c && is_payload(c)) {
+        note_payload(j, meta);
         pass_payload(j, c, r, 18, 18);
         return;
     }
@@ -407,6 +439,9 @@ static void judge_text(judge *j, const text_row *row, const value *o, const valu
     const value *input = value_get(o, "input"), *operand = value_get(o, row->operand);
     const char *path = NULL;
     const metadata *meta = input ? field_of(j, input, at, &path) : NULL;
+    int before = judge_enter(j, F_EXPRESSION, row->op, "input");
+    judge_note(j, meta ? judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = meta}) : SITE_PLAIN);
+    judge_leave(j, before);
     if (!meta)
         judge_moot(j); /* of nothing encrypted */
     if (!operand || value_count(o) != 2 || !meta || !meta->qe || meta->qe->index != TEXT_INDEX ||
@@ -441,6 +476,9 @@ bool judge_qe_operator(judge *j, const value *o, const value *r, const node *at,
         is_order(o->name) || strcmp(o->name, "$eq") == 0 || strcmp(o->name, "$ne") == 0 || strcmp(o->name, "$in") == 0;
     if (!meta || !meta->qe || !compares)
         return false;
+    int before = judge_enter(j, F_EXPRESSION, o->name, "");
+    judge_note(j, judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = meta}));
+    judge_leave(j, before);
     if (!in_filter)
         judge_refuse(j, "'%s' is compared outside a filter", path);
     ranged to = {.meta = meta, .path = path};

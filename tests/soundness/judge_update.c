@@ -22,6 +22,9 @@ static const char *before_positional(judge *j, const char *path) {
 static void judge_positional(judge *j, const value *o, const value *r, const node *at) {
     const char *before = before_positional(j, o->name);
     spot s = *before ? node_find(j->p, at, before) : (spot){.node = at};
+    int context = judge_enter(j, F_UPDATE, "(positional)", "");
+    judge_note(j, judge_site(&s));
+    judge_leave(j, context);
     if (s.below || !node_usable(s.node))
         judge_refuse(j, "positional path '%s' reaches an encrypted one", o->name);
     judge_same(j, o, r);
@@ -76,10 +79,10 @@ static rule *rule_of(const char *op) {
         const char *op;
         rule *rule;
     } table[] = {
-        {"$set", judge_set},   {"$setOnInsert", judge_set},   {"$unset", judge_unset},    {"$rename", judge_rename},
-        {"$inc", judge_other}, {"$mul", judge_other},         {"$min", judge_other},      {"$max", judge_other},
-        {"$bit", judge_other}, {"$currentDate", judge_other}, {"$push", judge_other},     {"$pull", judge_other},
-        {"$pop", judge_other}, {"$pullAll", judge_other},     {"$addToSet", judge_other},
+        {"$set", judge_set},       {"$setOnInsert", judge_set},   {"$unset", judge_unset},   {"$rename", judge_rename},
+        {"$inc", judge_other},     {"$mul", judge_other},         {"$min", judge_other},     {"$max", judge_other},
+        {"$bit", judge_other},     {"$currentDate", judge_other}, {"$push", judge_other},    {"$pull", judge_other},
+        {"$pushAll", judge_other}, {"$pop", judge_other},         {"$pullAll", judge_other}, {"$addToSet", judge_other},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].op, op) == 0)
@@ -96,6 +99,7 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
     for (pairs ops = judge_pairs(j, o, r); judge_next(j, &ops);) {
         rule *judge_path = rule_of(ops.o->name);
         if (!judge_path || ops.o->type != T_DOC) {
+            judge_note_once(j, F_UPDATE, "$unheardOf", "");
             if (j->encrypts)
                 judge_refuse(j, "update operator %s", ops.o->name);
             judge_same(j, ops.o, ops.r);
@@ -105,9 +109,26 @@ static void judge_modifiers(judge *j, const value *o, const value *r, const node
             if (judge_is_qe(j) &&
                 (is_safe_content(m->name) || (strcmp(ops.o->name, "$rename") == 0 && is_safe_content(value_chars(m)))))
                 judge_refuse(j, "__safeContent__ is updated");
-        for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);)
+        int before = judge_enter(j, F_UPDATE, ops.o->name, "");
+        for (pairs it = judge_pairs(j, ops.o, ops.r); judge_next(j, &it);) {
+            spot s = node_find(j->p, at, it.o->name);
+            judge_note(j, judge_site(&s));
             (positional(it.o->name) ? judge_positional : judge_path)(j, it.o, it.r, at);
+        }
+        judge_leave(j, before);
     }
+}
+
+/* Every server refuses it, and what the operator holds would travel in clear. */
+static void judge_replacement(judge *j, const value *o, const value *r, const node *at) {
+    for (const value *m = o->first; m; m = m->next)
+        if (m->name[0] == '$' && j->encrypts) {
+            judge_note_once(j, F_UPDATE, "(operator in a replacement)", "");
+            judge_refuse(j, "%s in a replacement", m->name);
+        }
+    int before = judge_enter(j, F_UPDATE, "(replacement)", "");
+    judge_document(j, o, r, at, REPLACING, o);
+    judge_leave(j, before);
 }
 
 void judge_update(judge *j, const value *o, const value *r, const node *at) {
@@ -116,5 +137,5 @@ void judge_update(judge *j, const value *o, const value *r, const node *at) {
     else if (o->first && o->first->name[0] == '$')
         judge_modifiers(j, o, r, at);
     else
-        judge_document(j, o, r, at, REPLACING, o);
+        judge_replacement(j, o, r, at);
 }

@@ -13,6 +13,8 @@ static void decide(judge *j, verdict v, const char *format, va_list args) {
     vsnprintf(text, sizeof text, format, args);
     j->verdict = v;
     j->why = pool_text(j->p, "%s", text);
+    if (v == V_REFUSE && j->reached_count)
+        j->blamed = j->reached[j->reached_count - 1];
 }
 
 void judge_refuse(judge *j, const char *format, ...) {
@@ -32,6 +34,73 @@ void judge_wrong(judge *j, const char *format, ...) {
 void judge_moot(judge *j) {
     if (j->verdict == V_FINE)
         j->verdict = V_MOOT;
+}
+
+int judge_enter(judge *j, family f, const char *name, const char *operand) {
+    int before = j->context;
+    j->context = j->cells ? cells_find(j->cells, f, name, operand) : -1;
+    return before;
+}
+
+void judge_leave(judge *j, int before) {
+    j->context = before;
+}
+
+void judge_note(judge *j, site s) {
+    if (j->verdict == V_FINE && j->reached_count < MAX_REACHED)
+        j->reached[j->reached_count++] = (cell){(short)j->context, (unsigned char)s};
+}
+
+void judge_blame(judge *j, verdict before) {
+    if (before == V_FINE && j->verdict == V_REFUSE)
+        j->blamed.row = (short)j->context;
+}
+
+void judge_note_once(judge *j, family f, const char *name, const char *operand) {
+    int before = judge_enter(j, f, name, operand);
+    judge_note(j, SITE_PLAIN);
+    judge_leave(j, before);
+}
+
+static site encrypted_site(const metadata *meta) {
+    static const site indexed[] = {[UNINDEXED] = SITE_UNINDEXED,
+                                   [EQUALITY_INDEX] = SITE_EQUALITY,
+                                   [RANGE_INDEX] = SITE_RANGE,
+                                   [TEXT_INDEX] = SITE_TEXT};
+    if (meta->qe)
+        return indexed[meta->qe->index];
+    return metadata_comparable(meta) ? SITE_DETERMINISTIC : SITE_RANDOM;
+}
+
+site judge_node_site(const node *n) {
+    switch (n->kind) {
+    case N_PLAIN: return SITE_PLAIN;
+    case N_ABSENT: return n == &dropped_node ? SITE_DROPPED : SITE_PLAIN;
+    case N_ENCRYPTED: return encrypted_site(n->meta);
+    case N_OBJECT: return SITE_ABOVE;
+    case N_ARRAY: return SITE_ARRAY;
+    default: return SITE_UNKNOWN;
+    }
+}
+
+site judge_site(const spot *s) {
+    if (s->below)
+        return SITE_BELOW;
+    if (s->in_array && s->node->kind == N_ENCRYPTED)
+        return s->looked_up ? SITE_JOINED : SITE_ARRAY;
+    return s->in_array && s->node->kind == N_OBJECT ? SITE_ARRAY : judge_node_site(s->node);
+}
+
+const node *judge_dropped_from(judge *j, const spot *s, const char *path) {
+    if (s->node->kind != N_ABSENT || !j->c)
+        return &plain_node;
+    spot declared = node_find(j->p, node_of_collection(j->p, j->c), path);
+    return declared.below ? &dropped_node : declared.node;
+}
+
+bool judge_is_dropped(judge *j, const spot *s, const char *path) {
+    const node *declared = judge_dropped_from(j, s, path);
+    return declared->kind != N_PLAIN && declared->kind != N_OBJECT;
 }
 
 pairs judge_pairs(judge *j, const value *o, const value *r) {
@@ -170,6 +239,10 @@ void judge_document(judge *j, const value *o, const value *r, const node *at, pu
         judge_refuse(j, "__safeContent__ is written");
     while (judge_next(j, &it)) {
         const node *child = node_child(j->p, at, it.o->name);
+        if (why != COMPARED)
+            judge_note(j, judge_node_site(child));
+        if (child->kind == N_ABSENT && why == COMPARED)
+            judge_moot(j); /* dropped, or never there */
         if (child->kind == N_CONFLICT || child->kind == N_UNKNOWN)
             judge_refuse(j, "conflicting metadata at '%s'", it.o->name);
         else if (child->kind == N_ENCRYPTED)

@@ -8,15 +8,16 @@
 #include <string.h>
 #include <time.h>
 
-#include "gen.h"
+#include "cells.h"
+#include "gen_edge.h"
 #include "mutate.h"
 #include "report.h"
 #include "shrink.h"
 
-enum { COMMANDS_PER_SCHEMA = 25, MAX_REPORTS = 10, MAX_STAGES = 32 };
+enum { COMMANDS_PER_SCHEMA = 25, MAX_STAGES = 32 };
 
 typedef struct tally {
-    uint64_t made, accepted, marked, evaluated, not_analysed, too_strict;
+    uint64_t made, accepted, marked, evaluated, too_strict;
 } tally;
 
 typedef struct run {
@@ -29,8 +30,16 @@ typedef struct run {
     uint64_t failures, bad_schemas, strict_reports;
     bool show_strict;
     unsigned mutated; /* per cent of the commands */
-    int family;       /* 0 CSFLE, 1 Queryable Encryption, -1: both */
-    int only;         /* one command kind; -1: all */
+    unsigned aimed;   /* per cent of the commands that aim at a cell of the table */
+    cells cells;
+    unsigned cursors[SITES]; /* the row that is next */
+    bool show_table;
+    unsigned reports; /* of failures, at most */
+    double floor;     /* per cent of the cells; 0: none */
+    tally edges;
+    pool tables;
+    int family; /* 0 CSFLE, 1 Queryable Encryption, -1: both */
+    int only;   /* one command kind; -1: all */
     struct {
         uint64_t done, evaluated, judge, evaluator;
     } sabotage; /* how many there were, and noticed by whom */
@@ -50,7 +59,7 @@ static double now(void) {
 }
 
 static void report_failure(run *r, const world *w, const value *command, uint64_t seed) {
-    if (r->failures++ >= MAX_REPORTS)
+    if (r->failures++ >= r->reports)
         return;
     shrunk s = shrink(&r->bench, w, command, seed);
     report_case(stdout, &s.world, s.command, s.trial.failure);
@@ -68,7 +77,6 @@ static void count(tally *of, const trial *t) {
     of->accepted += t->ending == E_ACCEPTED;
     of->marked += t->ending == E_ACCEPTED && t->placeholders > 0;
     of->evaluated += t->evaluated;
-    of->not_analysed += t->ending == E_NOT_ANALYSED;
     of->too_strict += t->too_strict != NULL;
 }
 
@@ -102,8 +110,52 @@ static void count_sabotage(run *r, const world *w, const value *command, const t
     r->sabotage.judge += t->judge_says != NULL;
     r->sabotage.evaluated += t->evaluated;
     r->sabotage.evaluator += t->evaluator_says != NULL;
-    if (!t->judge_says && !may_stay_plain(command) && r->failures++ < MAX_REPORTS)
+    if (!t->judge_says && !may_stay_plain(command) && r->failures++ < r->reports)
         report_case(stdout, w, command, "sabotage was not noticed");
+}
+
+static void count_cells(run *r, const trial *t) {
+    for (unsigned i = 0; i < t->reached_count; i++)
+        cells_count(&r->cells, t->reached[i], t->ending == E_ACCEPTED);
+}
+
+/* The next row for a kind of field, rather one of which something is wanted still. */
+static unsigned next_row(run *r, site s) {
+    unsigned row = 0;
+    for (unsigned tries = 0; tries < r->cells.count; tries++) {
+        row = r->cursors[s]++ % r->cells.count;
+        bool counts = r->cells.rows[row].wanted[s] != '-';
+        if (counts && (!cells_complete(&r->cells, row, s) || rng_percent(&r->rng, 30)))
+            break;
+    }
+    return row;
+}
+
+static const value *aimed(run *r, gen *g) {
+    for (unsigned tries = 0; tries < 8; tries++) {
+        site s = rng_percent(&r->rng, 25) ? SITE_PLAIN : (site)rng_below(&r->rng, SITES);
+        const value *command = gen_edge(g, &r->cells.rows[next_row(r, s)], s);
+        if (command)
+            return command;
+    }
+    return NULL;
+}
+
+/* The generator keeps to what the documents allow, so a refusal that they do not ask for is a failure, too. */
+static void one_edge(run *r, const world *w) {
+    gen g = {.r = &r->rng, .p = &r->bench.pool, .w = w};
+    pool_reset(&r->bench.pool);
+    const value *command = aimed(r, &g);
+    if (!command)
+        return;
+    uint64_t seed = rng_next(&r->rng);
+    trial t = try_command(&r->bench, w, command, seed);
+    count(&r->edges, &t);
+    count_cells(r, &t);
+    if (t.failure)
+        report_failure(r, w, command, seed);
+    else if (t.too_strict && r->failures++ < r->reports)
+        report_case(stdout, w, command, pool_text(&r->bench.pool, "too strict: %s", t.too_strict));
 }
 
 static void one_pair(run *r, const world *w) {
@@ -120,6 +172,7 @@ static void one_pair(run *r, const world *w) {
     if (mutated)
         t.too_strict = NULL; /* the judge does not know all that is malformed */
     count(&r->tallies[kind], &t);
+    count_cells(r, &t);
     if (kind == C_AGGREGATE)
         count_stages(r, command, &t);
     if (r->bench.sabotage) {
@@ -140,8 +193,9 @@ static void work(run *r, double seconds) {
         world w;
         pool_reset(&r->schemas);
         world_make(&w, &r->rng, &r->schemas, r->family < 0 ? rng_percent(&r->rng, 50) : r->family);
+        bool aims = !r->bench.sabotage && r->bench.judge && r->only < 0;
         for (unsigned i = 0; i < COMMANDS_PER_SCHEMA; i++)
-            one_pair(r, &w);
+            (aims && rng_percent(&r->rng, r->aimed) ? one_edge : one_pair)(r, &w);
     }
 }
 
@@ -150,21 +204,28 @@ static double share(uint64_t part, uint64_t of) {
 }
 
 static void print_row(const char *name, const tally *t) {
-    uint64_t analysed = t->made - t->not_analysed;
-    printf("%-18s %9" PRIu64 " %8.1f %8.1f %9" PRIu64 " %9" PRIu64 " %9" PRIu64 "\n", name, t->made,
-           share(t->accepted, analysed), share(t->marked, analysed), t->evaluated, t->not_analysed, t->too_strict);
+    printf("%-18s %9" PRIu64 " %8.1f %8.1f %9" PRIu64 " %9" PRIu64 "\n", name, t->made, share(t->accepted, t->made),
+           share(t->marked, t->made), t->evaluated, t->too_strict);
+}
+
+static void add(tally *to, const tally *t) {
+    to->made += t->made;
+    to->accepted += t->accepted;
+    to->marked += t->marked;
+    to->evaluated += t->evaluated;
+    to->too_strict += t->too_strict;
 }
 
 static void print_tallies(const run *r, double seconds) {
     tally all = {0};
-    printf("%-18s %9s %8s %8s %9s %9s %9s\n", "command", "pairs", "% taken", "% marked", "evaluated", "code 115",
-           "strict?");
+    printf("%-18s %9s %8s %8s %9s %9s\n", "command", "pairs", "% taken", "% marked", "evaluated", "strict?");
     for (int i = 0; i < COMMANDS; i++) {
         const tally *t = &r->tallies[i];
         print_row(command_names[i], t);
-        all = (tally){all.made + t->made,           all.accepted + t->accepted,         all.marked + t->marked,
-                      all.evaluated + t->evaluated, all.not_analysed + t->not_analysed, all.too_strict + t->too_strict};
+        add(&all, t);
     }
+    print_row("aimed at a cell", &r->edges);
+    add(&all, &r->edges);
     print_row("all", &all);
     printf("\naggregate with\n");
     for (unsigned i = 0; i < stage_count; i++)
@@ -188,8 +249,8 @@ static bool sabotage_noticed(const run *r) {
 
 static int usage(void) {
     fputs("usage: oc_soundness [--no-evaluator | --no-judge] [--sabotage] [--strict] [--mutated=PERCENT] "
-          "[--only=COMMAND] [--csfle | --qe] [SECONDS] "
-          "[SEED]\n",
+          "[--aimed=PERCENT] [--reports=MOST] [--table] [--floor[=PERCENT]] [--only=COMMAND] [--csfle | --qe] "
+          "[SECONDS] [SEED]\n",
           stderr);
     return 2;
 }
@@ -205,6 +266,16 @@ static bool option(run *r, const char *text) {
         r->show_strict = true;
     else if (strcmp(text, "--csfle") == 0 || strcmp(text, "--qe") == 0)
         r->family = text[2] == 'q';
+    else if (strncmp(text, "--reports=", 10) == 0)
+        r->reports = (unsigned)atoi(text + 10);
+    else if (strcmp(text, "--table") == 0)
+        r->show_table = true;
+    else if (strcmp(text, "--floor") == 0)
+        r->floor = 100;
+    else if (strncmp(text, "--floor=", 8) == 0)
+        r->floor = strtod(text + 8, NULL);
+    else if (strncmp(text, "--aimed=", 8) == 0)
+        r->aimed = (unsigned)atoi(text + 8);
     else if (strncmp(text, "--mutated=", 10) == 0)
         r->mutated = (unsigned)atoi(text + 10);
     else if (strncmp(text, "--only=", 7) == 0) {
@@ -219,10 +290,12 @@ static bool option(run *r, const char *text) {
 }
 
 int main(int argc, char **argv) {
-    run r = {.only = -1, .family = -1, .mutated = 10};
+    static run r = {.only = -1, .family = -1, .mutated = 10, .aimed = 50, .reports = 10};
     const char *numbers[2] = {"0", "1"};
     int given = 0;
     bench_open(&r.bench);
+    cells_make(&r.cells, &r.tables);
+    r.bench.cells = &r.cells;
     for (int i = 1; i < argc; i++)
         if (argv[i][0] == '-' ? !option(&r, argv[i]) : given == 2)
             return usage();
@@ -237,9 +310,13 @@ int main(int argc, char **argv) {
         print_sabotage(&r);
     else
         print_tallies(&r, now() - start);
+    if (r.show_table)
+        cells_print(&r.cells, stdout);
+    bool reached = r.floor <= 0 || cells_floor(&r.cells, r.floor, stdout);
     bench_close(&r.bench);
     pool_done(&r.schemas);
+    pool_done(&r.tables);
     if (r.bench.sabotage)
         return !sabotage_noticed(&r);
-    return r.failures > 0 || r.bad_schemas > 0;
+    return r.failures > 0 || r.bad_schemas > 0 || !reached;
 }

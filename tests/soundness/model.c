@@ -406,6 +406,22 @@ value *world_put_schema(const world *w, const collection *c, pool *p, value *com
     return command;
 }
 
+value *world_put_view_schema(const world *w, pool *p, value *command, const char *view) {
+    const char *name = pool_text(p, "db.%s", view);
+    value *plain = value_one(p, "jsonSchema", value_doc(p)), *none = value_one(p, "fields", value_array(p));
+    value_put(p, plain, "isRemoteSchema", value_bool(p, false));
+    if (!w->qe && !w->several) {
+        value_put(p, command, "jsonSchema", value_doc(p));
+        value_put(p, command, "isRemoteSchema", value_bool(p, false));
+        return command;
+    }
+    world_put_schema(w, &w->collections[0], p, command);
+    value *schemas = w->qe ? member_of(member_of(command, "encryptionInformation"), "schema")
+                           : member_of(command, "csfleEncryptionSchemas");
+    value_put(p, schemas, name, w->qe ? none : plain);
+    return command;
+}
+
 const collection *world_find(const world *w, const char *name) {
     for (unsigned i = 0; i < w->count; i++)
         if (strcmp(w->collections[i].name, name) == 0)
@@ -422,6 +438,8 @@ bool world_encrypts(const world *w) {
 
 bool world_request_encrypts(const world *w, const value *command) {
     const value *names = w->qe ? value_get(command, "nsInfo") : NULL;
+    if (value_get(command, "viewOn") && !w->qe && !w->several)
+        return false; /* what drivers send: the schema of the view, which is empty */
     const value *ns = names && names->first ? value_get(names->first, "ns") : NULL;
     const collection *c = ns && strncmp(value_chars(ns), "db.", 3) == 0 ? world_find(w, value_chars(ns) + 3) : NULL;
     return c ? c->root->encrypts : world_encrypts(w);

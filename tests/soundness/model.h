@@ -112,6 +112,8 @@ void world_make(world *w, rng *r, pool *p, bool qe);
 bool world_without(world *to, const world *from, unsigned n, pool *p);
 /* The schema fields, as libmongocrypt adds them for a command on `c`. */
 value *world_put_schema(const world *w, const collection *c, pool *p, value *command);
+/* The same for a command that makes a view, which has a schema of its own that encrypts nothing. */
+value *world_put_view_schema(const world *w, pool *p, value *command, const char *view);
 const collection *world_find(const world *w, const char *name);
 bool world_encrypts(const world *w);
 /* Some schema that is sent with the command encrypts: bulkWrite sends that of its own namespace. */

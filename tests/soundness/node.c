@@ -4,6 +4,8 @@
 
 const node plain_node = {.kind = N_PLAIN};
 const node absent_node = {.kind = N_ABSENT};
+const node dropped_node = {.kind = N_ABSENT};
+const node dropped_parent = {.kind = N_ABSENT};
 const node unknown_node = {.kind = N_UNKNOWN};
 
 static node *make(pool *p, node_kind kind) {

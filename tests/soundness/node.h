@@ -41,7 +41,8 @@ typedef struct spot {
     bool looked_up; /* all of which $lookup made */
 } spot;
 
-extern const node plain_node, absent_node, unknown_node;
+/* The last two are absent too: the collection encrypts them, or what is below them. */
+extern const node plain_node, absent_node, unknown_node, dropped_node, dropped_parent;
 
 const node *node_of_collection(pool *p, const collection *c);
 const node *node_array(pool *p, const node *element, bool looked_up);

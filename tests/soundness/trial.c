@@ -33,11 +33,21 @@ static const value *read_reply(bench *b, const opencrypt_reply *reply) {
 }
 
 /* *comparable: whether the evaluator may expect the same meaning. */
+static void keep_reached(bench *b, trial *t, const cell *reached, unsigned n) {
+    cell *copy = pool_take(&b->pool, (n + 1) * sizeof *copy);
+    memcpy(copy, reached, n * sizeof *copy);
+    t->reached = copy;
+    t->reached_count = n;
+}
+
 static const char *judged(bench *b, const world *w, const value *command, const value *result, bool *comparable,
-                          bool *moot) {
-    judge j = {.p = &b->pool, .w = w};
+                          trial *t) {
+    bool *moot = &t->moot;
+    judge j = {.p = &b->pool, .w = w, .cells = b->cells};
     judge_command(&j, command, result);
     *moot = j.verdict == V_MOOT;
+    if (j.verdict == V_FINE)
+        keep_reached(b, t, j.reached, j.reached_count);
     *comparable = !j.exception && j.verdict == V_FINE;
     switch (j.verdict) {
     case V_REFUSE: return pool_text(&b->pool, "accepted, but: %s", j.why);
@@ -145,7 +155,7 @@ static void accepted(bench *b, const world *w, const value *command, const openc
     if (b->sabotage && reply->placeholders)
         result = sabotage(&b->pool, &(rng){seed}, result);
     bool comparable;
-    t->judge_says = judged(b, w, command, result, &comparable, &t->moot);
+    t->judge_says = judged(b, w, command, result, &comparable, t);
     if (!b->judge) {
         t->judge_says = NULL;
         comparable = true;
@@ -157,10 +167,15 @@ static void accepted(bench *b, const world *w, const value *command, const openc
 static void refused(bench *b, const world *w, const value *command, const opencrypt_reply *reply, trial *t) {
     const char *rule = reply->refusal.rule;
     t->message = pool_text(&b->pool, "%s: %s", rule, reply->refusal.message);
-    t->ending = reply->refusal.code == 115 ? E_NOT_ANALYSED : reply->refusal.path[0] == '/' ? E_SCHEMA : E_REFUSED;
-    judge j = {.p = &b->pool, .w = w};
-    if (t->ending == E_REFUSED && judge_command(&j, command, NULL) == V_FINE)
+    t->ending = reply->refusal.path[0] == '/' ? E_SCHEMA : E_REFUSED;
+    judge j = {.p = &b->pool, .w = w, .cells = b->cells};
+    if (t->ending != E_REFUSED)
+        return;
+    verdict v = judge_command(&j, command, NULL);
+    if (v == V_FINE)
         t->too_strict = t->message;
+    if (v == V_REFUSE)
+        keep_reached(b, t, &j.blamed, 1);
 }
 
 trial try_command(bench *b, const world *w, const value *command, uint64_t seed) {

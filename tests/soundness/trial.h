@@ -3,14 +3,13 @@
 
 /* One pair: a schema and a command, put to the analyser and judged. */
 
-#include "model.h"
+#include "cells.h"
 #include "opencrypt.h"
 
 typedef enum ending {
     E_REFUSED,
     E_ACCEPTED,
-    E_NOT_ANALYSED, /* code 115 */
-    E_SCHEMA        /* the generator's schema was refused */
+    E_SCHEMA /* the generator's schema was refused */
 } ending;
 
 typedef struct trial {
@@ -22,6 +21,8 @@ typedef struct trial {
     const char *failure;                     /* the first of them */
     const char *too_strict;                  /* refused, although the documents accept it */
     const char *message;                     /* of the refusal */
+    const cell *reached;                     /* what the judge met in an accepted command, */
+    unsigned reached_count;                  /* or what it blames for the refusal of another */
 } trial;
 
 typedef struct bench {
@@ -29,6 +30,7 @@ typedef struct bench {
     opencrypt_request *request;
     buffer bytes;
     pool pool;
+    const cells *cells; /* NULL: nothing is counted */
     bool judge, evaluate;
     bool sabotage; /* break a placeholder of each result, to see whether it is noticed */
 } bench;

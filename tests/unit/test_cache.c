@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <bson/bson.h>
 
@@ -73,6 +74,99 @@ static void the_cache_is_bounded_and_trees_in_use_stay(void **state) {
     bson_destroy(held_schema);
 }
 
+static void use(oc_cache *cache, const bson_t *schema) {
+    const oc_tree *tree = get(cache, OC_CSFLE_LOCAL, schema);
+    assert_non_null(tree);
+    oc_cache_release(cache, tree);
+}
+
+static void use_number(oc_cache *cache, int n) {
+    bson_t *schema = schema_of(n);
+    use(cache, schema);
+    bson_destroy(schema);
+}
+
+/* The least recently used goes, when there is one too many and not before. */
+static void the_cache_keeps_so_many_trees(void **state) {
+    oc_cache *cache = oc_cache_new();
+    oc_cache_stats stats;
+    (void)state;
+    for (int i = 0; i < OC_CACHE_MAX_ENTRIES; i++)
+        use_number(cache, i);
+    use_number(cache, 0); /* now 1 is the oldest */
+    oc_cache_stats_get(cache, &stats);
+    assert_int_equal(stats.count, OC_CACHE_MAX_ENTRIES);
+    assert_int_equal(stats.hits, 1);
+    use_number(cache, OC_CACHE_MAX_ENTRIES);
+    oc_cache_stats_get(cache, &stats);
+    assert_int_equal(stats.count, OC_CACHE_MAX_ENTRIES);
+    use_number(cache, 0);
+    use_number(cache, 2);
+    oc_cache_stats_get(cache, &stats);
+    assert_int_equal(stats.hits, 3);
+    use_number(cache, 1);
+    oc_cache_stats_get(cache, &stats);
+    assert_int_equal(stats.hits, 3);
+    assert_int_equal(stats.misses, OC_CACHE_MAX_ENTRIES + 2);
+    oc_cache_free(cache);
+}
+
+/* A schema with a text of `len` bytes in it, and so a tree that is as much larger than another as its text is longer.
+ */
+static bson_t *schema_with_text(size_t len) {
+    bson_t *schema = bson_new();
+    char *text = malloc(len);
+    memset(text, 'x', len);
+    BSON_APPEND_UTF8(schema, "bsonType", "object");
+    bson_append_utf8(schema, "description", -1, text, (int)len);
+    free(text);
+    return schema;
+}
+
+static size_t size_with_text(oc_cache *cache, size_t len) {
+    bson_t *schema = schema_with_text(len);
+    const oc_tree *tree = get(cache, OC_CSFLE_LOCAL, schema);
+    assert_non_null(tree);
+    size_t size = tree->size;
+    oc_cache_release(cache, tree);
+    bson_destroy(schema);
+    return size;
+}
+
+/* What of a text of half the bytes and one that is `more` bytes longer than what is left is kept. */
+static void two_trees(size_t more, oc_cache_stats *stats) {
+    enum { HALF = OC_CACHE_MAX_BYTES / 2 };
+    oc_cache *cache = oc_cache_new();
+    size_t first = size_with_text(cache, HALF);
+    size_with_text(cache, HALF - 2 * (first - HALF) + more);
+    oc_cache_stats_get(cache, stats);
+    oc_cache_free(cache);
+}
+
+static void the_cache_keeps_so_many_bytes(void **state) {
+    oc_cache_stats stats;
+    (void)state;
+    two_trees(0, &stats);
+    assert_int_equal(stats.bytes, OC_CACHE_MAX_BYTES);
+    assert_int_equal(stats.count, 2);
+    two_trees(16, &stats);
+    assert_int_equal(stats.count, 1);
+    assert_in_range(stats.bytes, 1, OC_CACHE_MAX_BYTES);
+}
+
+static void a_tree_has_so_many_bytes(void **state) {
+    oc_error error = {.rule = OC_NONE};
+    oc_cache *cache = oc_cache_new();
+    size_t around = size_with_text(cache, OC_CACHE_MAX_BYTES / 2) - OC_CACHE_MAX_BYTES / 2;
+    (void)state;
+    assert_int_equal(size_with_text(cache, OC_CACHE_MAX_BYTES - around), OC_CACHE_MAX_BYTES);
+    bson_t *schema = schema_with_text(OC_CACHE_MAX_BYTES - around + 16);
+    assert_null(oc_cache_get(cache, OC_CSFLE_LOCAL, bson_get_data(schema), schema->len, &error));
+    assert_int_equal(error.rule, OC_TOO_COMPLEX);
+    oc_cache_free(cache);
+    bson_destroy(schema);
+}
+
 static void what_does_not_compile_is_not_kept(void **state) {
     oc_cache *cache = oc_cache_new();
     bson_t *bad = bson_new_from_json((const uint8_t *)"{\"encrypt\": {}}", -1, NULL);
@@ -113,6 +207,9 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_known_schema_is_not_compiled_again),
         cmocka_unit_test(the_cache_is_bounded_and_trees_in_use_stay),
+        cmocka_unit_test(the_cache_keeps_so_many_trees),
+        cmocka_unit_test(the_cache_keeps_so_many_bytes),
+        cmocka_unit_test(a_tree_has_so_many_bytes),
         cmocka_unit_test(what_does_not_compile_is_not_kept),
         cmocka_unit_test(threads_share_the_cache),
     };

@@ -1,5 +1,6 @@
 /* Every allocation fails in turn, of an analysis and of what else the public header offers: the answer is the right one
- * or a refusal, and nothing is lost. Memory that an arena hands out counts as allocated by who asks for it.
+ * or a refusal, and nothing is lost. Memory that an arena hands out counts as allocated by who asks for it, and a step
+ * of the budget for alternatives as an allocation.
  *
  * The cases make far more allocations than can fail one by one. So each *place* fails once: what calls the allocation,
  * what calls that, and so on; the first case that comes by a place lets it fail. */
@@ -7,9 +8,11 @@
 #include "unit.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "../runner/cases.h"
 #include "arena.h"
+#include "derive.h"
 #include "opencrypt.h"
 
 static const char *folder;
@@ -74,6 +77,8 @@ void *__real_oc_arena_alloc(oc_arena *arena, size_t size);
 void *__wrap_oc_arena_alloc(oc_arena *arena, size_t size);
 void *__real_oc_arena_zeroed(oc_arena *arena, size_t count, size_t size);
 void *__wrap_oc_arena_zeroed(oc_arena *arena, size_t count, size_t size);
+bool __real_oc_derive_work(oc_lookup *lookup);
+bool __wrap_oc_derive_work(oc_lookup *lookup);
 
 static bool fails_now(const void *const *frame) {
     if (places.outermost)
@@ -106,7 +111,16 @@ void *__wrap_oc_arena_zeroed(oc_arena *arena, size_t count, size_t size) {
     return FAILS_NOW ? NULL : __real_oc_arena_zeroed(arena, count, size);
 }
 
+bool __wrap_oc_derive_work(oc_lookup *lookup) {
+    return FAILS_NOW ? oc_fail(lookup->error, OC_TOO_COMPLEX, NULL, NULL, NULL, "no more")
+                     : __real_oc_derive_work(lookup);
+}
+
 /* ---- analyses ---- */
+
+static bool is_exhausted(const char *rule) {
+    return strcmp(rule, "out-of-memory") == 0 || strcmp(rule, "too-complex") == 0;
+}
 
 static void assert_answer(const oc_case *c, const opencrypt_reply *reply) {
     bson_t doc;
@@ -116,7 +130,7 @@ static void assert_answer(const oc_case *c, const opencrypt_reply *reply) {
     else if (!failed)
         assert_null(c->reply);
     else if (c->reply)
-        assert_string_equal(reply->refusal.rule, "out-of-memory");
+        assert_true(is_exhausted(reply->refusal.rule));
 }
 
 /* One analysis with everything made new. */
