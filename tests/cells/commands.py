@@ -205,6 +205,10 @@ def add_paths(area):
         for kind, value, refused, path, schema in paths(make):
             it = with_field(command, field, value)
             area.add(command, field, schema(it, Open(path) if refused else "unchanged"), f"by-{kind}")
+    for first, second in (("min", "max"), ("max", "min")):
+        for kind, value, refused, path, schema in paths(lambda path: {path: 1}):
+            it = {**BASES["find"], first: value, second: {"plain": 1}}
+            area.add("find", first, schema(it, Open(path) if refused else "unchanged"), f"beside-{second}/{kind}")
     for command, field in (("find", "projection"), ("findAndModify", "fields"), ("findandmodify", "fields")):
         add_projection(area, command, field)
     for command in ("find", "aggregate", "count", "distinct", "findAndModify", "findandmodify"):

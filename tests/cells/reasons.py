@@ -1,13 +1,11 @@
 """Why a refused cell is refused, where no document fixes the wording: the engine's rule and the path that it names.
 
 reasons.txt has a line for each kind of refusal: a pattern of cells, the rule (src/base/error.h), the path. The first
-pattern that fits holds; `*` stands for one part of a name, and the parts after a pattern may be anything. The path is
-`@` for the path that the cell is about, `=PATH` for another, `-` for none.
+pattern that fits holds. The path is `@` for the path that the cell is about, `=PATH` for another, `-` for none.
 """
 
-import os
-
 from mistake import Mistake
+from patterns import fits, read
 
 # The path that a part of a cell's name speaks of.
 PATHS = {
@@ -17,22 +15,7 @@ PATHS = {
 }
 
 
-def read(path):
-    """{area: [(parts of the pattern, rule, path)]}"""
-    areas = {}
-    with open(path, encoding="utf-8") as lines:
-        for line in lines:
-            pattern, rule, where = line.split()
-            area, *parts = pattern.split("/")
-            areas.setdefault(area, []).append((parts, rule, where))
-    return areas
-
-
-REASONS = read(os.path.join(os.path.dirname(__file__), "reasons.txt"))
-
-
-def fits(parts, name):
-    return len(parts) <= len(name) and all(part in ("*", other) for part, other in zip(parts, name))
+REASONS = read("reasons.txt")
 
 
 def own_path(name, error):
@@ -44,7 +27,7 @@ def own_path(name, error):
 
 def complete(name, error):
     area, *parts = name.split("/")
-    for pattern, rule, where in REASONS.get(area, ()):
+    for pattern, (rule, where) in REASONS.get(area, ()):
         if not fits(pattern, parts):
             continue
         path = own_path(parts, error) if where == "@" else None if where == "-" else where[1:]
