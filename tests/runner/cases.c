@@ -243,6 +243,8 @@ static void read_error_member(const bson_iter_t *member, oc_case *c) {
         c->path = text(member);
     else if (strcmp(name, "message") == 0)
         c->message = text(member);
+    else if (strcmp(name, "any") == 0)
+        c->any = true;
     else
         oc_case_die("unknown member '%s' of error", name);
 }
@@ -254,7 +256,7 @@ static void read_error(const bson_t *doc, oc_case *c) {
     c->path = c->message = "";
     while (bson_iter_next(&child))
         read_error_member(&child, c);
-    if (!c->rule && (!c->message[0] || !c->code))
+    if (!c->any && !c->rule && (!c->message[0] || !c->code))
         oc_case_die("an error needs a rule, or code and message");
 }
 
