@@ -149,9 +149,12 @@ static const node *start_node(judge *j, const outcome *list, const node *target)
 /* A filter on the documents as they are stored. */
 static void restricted(judge *j, const value *o, const value *r, const node *at) {
     const touched *before = j->touched;
+    const char *previous = j->previous;
+    j->previous = NULL;
     j->touched = NULL;
     judge_filter(j, o, r, at, false);
     j->touched = before;
+    j->previous = previous;
 }
 
 static const node *graph_parts(judge *j, const value *o, const value *r, const node *at, const node *other,
