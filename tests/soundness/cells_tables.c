@@ -107,14 +107,13 @@ const stage_kind stage_kinds[] = {
 const unsigned stage_kind_count = sizeof stage_kinds / sizeof *stage_kinds;
 
 const stage_row stage_options[] = {
-    {"$geoNear", "near distanceField query includeLocs key spherical maxDistance minDistance distanceMultiplier",
-     "near"},
+    {"$geoNear", "near distanceField query includeLocs key spherical maxDistance minDistance distanceMultiplier", ""},
     {"$sample", "size", "size"},
     {"$unwind", "path includeArrayIndex preserveNullAndEmptyArrays", "path"},
     {"$bucket", "groupBy boundaries default output", "groupBy boundaries"},
     {"$bucketAuto", "groupBy buckets output granularity", "groupBy buckets"},
     {"$setWindowFields", "partitionBy sortBy output", "output"},
-    {"$densify", "field partitionByFields range", "field range"},
+    {"$densify", "field partitionByFields range", "field"},
     {"$fill", "partitionBy partitionByFields sortBy output", "output"},
     {"$lookup", "from localField foreignField as let pipeline", "as"},
     {"$graphLookup", "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch",

@@ -200,6 +200,9 @@ static void check_level(judge *j, const value *v, const node *at) {
 static void check_descent(judge *j, const value *expression, const node *at) {
     check_level(j, expression, at);
     for (unsigned i = 0; i < at->base.n; i++)
+        if (at->base.set[i]->patterns || at->base.set[i]->rest)
+            judge_moot(j); /* any name may be encrypted there */
+    for (unsigned i = 0; i < at->base.n; i++)
         for (const member *e = at->base.set[i]->members; e; e = e->next) {
             const node *child = node_child(j->p, at, e->name);
             if (child->kind == N_OBJECT)
