@@ -456,6 +456,15 @@ static void assert_too_complex(opencrypt_reply reply) {
     assert_string_equal(reply.refusal.rule, "too-complex");
 }
 
+/* What lies in more of them than are followed is unknown. */
+static void arrays_in_arrays_are_followed_to_a_limit(void **state) {
+    static const char *const wrap[2] = {"{'$addFields': {'ssn': ['$ssn']}}", NULL};
+    static const char match[] = "{'$match': {'ssn': 'x'}}";
+    (void)state;
+    assert_string_equal(aggregate(wrap, 100, match).refusal.rule, "operator-above-encrypted");
+    assert_string_equal(aggregate(wrap, 300, match).refusal.rule, "unknown-until-runtime");
+}
+
 /* Each stage makes either of two objects of two such objects: 2^50 ways to the bottom. */
 static void alternatives_that_multiply_are_given_up(void **state) {
     (void)state;
@@ -611,6 +620,7 @@ int main(void) {
         cmocka_unit_test(a_request_may_have_more_names_than_are_remembered),
         cmocka_unit_test(a_search_for_strings_below_index_keys_is_given_up),
         cmocka_unit_test(many_namespaces_of_a_bulk_write_are_found),
+        cmocka_unit_test(arrays_in_arrays_are_followed_to_a_limit),
         cmocka_unit_test(alternatives_that_multiply_are_given_up),
         cmocka_unit_test(objects_in_objects_are_not_copied),
         cmocka_unit_test(objects_that_multiply_are_given_up),
