@@ -175,7 +175,8 @@ static const oc_field insert_fields[] = {
 };
 
 static const oc_field update_fields[] = {
-    {"updates", OC_SLOT_STATEMENTS}, KNOWN("ordered"), KNOWN("bypassDocumentValidation"), {"let", OC_SLOT_LET}, END,
+    {"updates", OC_SLOT_STATEMENTS},   KNOWN("ordered"),     KNOWN("bypassDocumentValidation"),
+    KNOWN("bypassEmptyTsReplacement"), {"let", OC_SLOT_LET}, END,
 };
 
 static const oc_command commands[] = {

@@ -186,6 +186,15 @@ static bool named_operand(const oc_scope *s, oc_frame *frame, const oc_elem *e, 
     return *passed != NULL;
 }
 
+static bool once(const oc_scope *s, oc_nameset *seen, const oc_accumulator *row, oc_str name) {
+    switch (oc_nameset_add(seen, s->a->arena, name)) {
+    case OC_NAME_ADDED: return true;
+    case OC_NAME_NO_MEMORY: return oc_no_memory(s->a);
+    case OC_NAME_PRESENT: break;
+    }
+    return oc_fail_duplicate(s->a, row->name, name);
+}
+
 static const oc_node *accumulate_named(const oc_scope *s, oc_frame *frame, const oc_elem *operand,
                                        const oc_accumulator *row) {
     const oc_node *passed = &oc_absent_node;
@@ -200,8 +209,11 @@ static const oc_node *accumulate_named(const oc_scope *s, oc_frame *frame, const
     }
     oc_iter it = oc_elem_iter(operand);
     oc_elem e;
+    oc_nameset seen = {0};
     char mark;
     while (oc_next(&it, &e)) {
+        if (!once(s, &seen, row, e.name))
+            return NULL;
         if (!oc_find_operand(row->names, e.name, &mark)) {
             oc_fail(s->a->error, OC_FIELD_UNKNOWN, NULL, row->name, NULL, "BSON field '%s.%s' is an unknown field.",
                     row->name, oc_name(e.name).text);

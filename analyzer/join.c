@@ -225,7 +225,7 @@ bool oc_stage_facet(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_no_memory(p->scope.a);
     while (oc_next(&it, &member)) {
         const oc_node *out;
-        if (!oc_stage_name(p, member.name) || !oc_sub_pipeline_of(p, inner, &member, &out) ||
+        if (!oc_stage_name(p, member.name) || !oc_sub_pipeline_of(p, inner, &member, false, &out) ||
             !oc_stage_set(&facets, member.name, oc_derive_array(out, false, &p->scope.a->lookup)))
             return false;
     }
@@ -305,7 +305,7 @@ bool oc_stage_rank_fusion(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     oc_iter it = oc_elem_iter(&pipelines);
     while (oc_next(&it, &member)) {
         const oc_node *out;
-        if (!check_selects(p, &member) || !oc_sub_pipeline_of(p, inner, &member, &out))
+        if (!check_selects(p, &member) || !oc_sub_pipeline_of(p, inner, &member, true, &out))
             return false;
     }
     return combine(p, stage, e, &pipelines);
@@ -437,7 +437,10 @@ bool oc_refer_facet(oc_pipeline *p, const oc_elem *e) {
     return refer_each(p, e);
 }
 
+/* Other options are the server's to judge. */
 bool oc_refer_rank_fusion(oc_pipeline *p, const oc_elem *e) {
-    oc_elem pipelines;
-    return fused_pipelines(p, e, &pipelines) && refer_each(p, &pipelines);
+    oc_elem input, pipelines;
+    bool found = e->type == OC_DOCUMENT && oc_bson_find(e->value, "input", &input) && input.type == OC_DOCUMENT &&
+                 oc_bson_find(input.value, "pipelines", &pipelines) && pipelines.type == OC_DOCUMENT;
+    return found ? refer_each(p, &pipelines) : oc_fail_stage(p, NULL, NULL, "needs input.pipelines");
 }

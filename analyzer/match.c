@@ -21,36 +21,36 @@
  * encrypted fields differently than a plain one, so those pass above; the rest could see into it. */
 static const oc_match_operator operators[] = {
     /* clang-format off */
-    /* name            encrypted        above            plain            array         joined */
-    {"$all",            REFUSE,          REFUSE,          OC_MATCH_ALL,    REFUSE,       REFUSE},
-    {"$bitsAllClear",   REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$bitsAllSet",     REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$bitsAnyClear",   REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$bitsAnySet",     REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$elemMatch",      REFUSE,          REFUSE,          OC_MATCH_ELEMENTS, REFUSE,       REFUSE},
-    {"$eq",             OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS,            REFUSE,       OC_MATCH_VALUE},
-    {"$exists",         PASS,            PASS,            PASS,            PASS,         PASS},
-    {"$geoIntersects",  REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$geoWithin",      REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$gt",             REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
-    {"$gte",            REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
-    {"$in",             OC_MATCH_VALUES, OC_MATCH_VALUES, PASS,            REFUSE,       OC_MATCH_VALUES},
-    {"$lt",             REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
-    {"$lte",            REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE},
-    {"$maxDistance",    REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$minDistance",    REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$mod",            REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$ne",             OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS,            REFUSE,       REFUSE},
-    {"$near",           REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$nearSphere",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$nin",            OC_MATCH_VALUES, OC_MATCH_VALUES, PASS,            REFUSE,       REFUSE},
-    {"$not",            OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT, OC_MATCH_NOT},
-    {"$options",        REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$regex",          REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$size",           REFUSE,          PASS,            PASS,            PASS,         REFUSE},
-    {"$type",           REFUSE,          PASS,            PASS,            REFUSE,       REFUSE},
-    {"$uniqueDocs",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
-    {"$within",         REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE},
+    /* name            encrypted        above            plain            array         joined           unknown */
+    {"$all",            REFUSE,          REFUSE,          OC_MATCH_ALL,    REFUSE,       REFUSE,           REFUSE},
+    {"$bitsAllClear",   REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$bitsAllSet",     REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$bitsAnyClear",   REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$bitsAnySet",     REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$elemMatch",      REFUSE,          REFUSE,          OC_MATCH_ELEMENTS, REFUSE,       REFUSE,           REFUSE},
+    {"$eq",             OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS,            REFUSE,       OC_MATCH_VALUE,   REFUSE},
+    {"$exists",         PASS,            PASS,            PASS,            PASS,         PASS,             PASS},
+    {"$geoIntersects",  REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$geoWithin",      REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$gt",             REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$gte",            REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$in",             OC_MATCH_VALUES, OC_MATCH_VALUES, PASS,            REFUSE,       OC_MATCH_VALUES,  REFUSE},
+    {"$lt",             REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$lte",            REFUSE,          OC_MATCH_BOUND,  PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$maxDistance",    REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$minDistance",    REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$mod",            REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$ne",             OC_MATCH_VALUE,  OC_MATCH_VALUE,  PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$near",           REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$nearSphere",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$nin",            OC_MATCH_VALUES, OC_MATCH_VALUES, PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$not",            OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT, OC_MATCH_NOT,     OC_MATCH_NOT},
+    {"$options",        REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$regex",          REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$size",           REFUSE,          PASS,            PASS,            PASS,         PASS,             REFUSE},
+    {"$type",           REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$uniqueDocs",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
+    {"$within",         REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
     /* clang-format on */
 };
 
@@ -301,7 +301,7 @@ static oc_match_action action_at(const oc_answer *at, const oc_match_operator *r
     case OC_AT_IN_ARRAY:
         /* Any element that is equal: the same on ciphertext, where the arrays are the server's own. */
         return compares && !at->looked_up ? REFUSE : row->joined;
-    case OC_AT_UNKNOWN: return compares ? REFUSE : row->joined;
+    case OC_AT_UNKNOWN: return row->unknown;
     case OC_AT_BELOW: break;
     }
     return REFUSE;

@@ -23,6 +23,7 @@ typedef struct oc_match_operator {
     oc_match_action encrypted, above, plain;
     /* In pipelines: an array with something encrypted in it; an encrypted field inside one that $lookup made. */
     oc_match_action array, joined;
+    oc_match_action unknown; /* in pipelines: encrypted or not, by the document */
 } oc_match_operator;
 
 /* Operators that stand where a field's name would. */

@@ -206,7 +206,8 @@ static bool check_place(const oc_pipeline *p, const oc_stage *row) {
     switch (row->place) {
     case OC_STAGE_ANYWHERE: return true;
     case OC_STAGE_FIRST:
-        return p->first || oc_fail_stage(p, NULL, NULL, "is only valid as the first stage in a pipeline");
+        return (p->first && !p->faceted) ||
+               oc_fail_stage(p, NULL, NULL, "is only valid as the first stage in a pipeline");
     case OC_STAGE_LAST: return p->last || oc_fail_stage(p, NULL, NULL, "can only be the final stage in the pipeline");
     case OC_STAGE_REFUSED: break;
     }
@@ -277,8 +278,10 @@ bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e
     return true;
 }
 
-bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out) {
+bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, bool sources,
+                        const oc_node **out) {
     oc_pipeline p = *outer;
+    p.faceted = !sources;
     p.depth++;
     p.apart = true;
     p.sourceless = false;

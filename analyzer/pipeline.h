@@ -17,6 +17,7 @@ typedef struct oc_pipeline {
     const oc_node *stored;     /* an update: what the result must agree with; NULL: an aggregation */
     unsigned depth;            /* of pipelines in one another */
     bool apart;      /* in $facet, $unionWith or a fusion, at any depth: no QE comparison is rewritten there */
+    bool faceted;    /* in $facet: it has no first stage of its own */
     bool sourceless; /* it reads no collection: $documents must come first */
     bool first;      /* the stage is the first of its pipeline */
     bool last;
@@ -71,8 +72,9 @@ typedef struct oc_source {
 /* Runs a pipeline inside a stage; *out is the tree of its documents. */
 bool oc_sub_pipeline(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_source *source,
                      const oc_node **out);
-/* The same from the documents that reach the stage; no field of Queryable Encryption can be compared there. */
-bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, const oc_node **out);
+/* The same from the documents that reach the stage; no field of Queryable Encryption can be compared there. `sources`:
+ * it may start with a stage that must be the first, as those of fusions may and those of $facet may not. */
+bool oc_sub_pipeline_of(const oc_pipeline *outer, oc_frame *frame, const oc_elem *e, bool sources, const oc_node **out);
 bool oc_refer_sub_pipeline(const oc_pipeline *outer, const oc_elem *e, oc_str ns);
 
 /* ---- for stages ---- */

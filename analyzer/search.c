@@ -11,7 +11,7 @@ typedef enum member_kind {
     SEARCH_SPEC,     /* specifications, or nothing to look at */
     SEARCH_CONSTANT, /* not looked into */
     SEARCH_PATH,
-    SEARCH_KEYS,   /* an object whose names are paths: sort */
+    SEARCH_KEYS,   /* an object whose names are paths, or an array of such: sort, like */
     SEARCH_NAMED,  /* an object of specifications under names of the user's: facets */
     SEARCH_HIDDEN, /* names paths in a way that cannot be seen */
 } member_kind;
@@ -30,20 +30,22 @@ static const struct {
     {"fuzzy", SEARCH_CONSTANT}, {"gauss", SEARCH_SPEC}, {"geoShape", SEARCH_SPEC}, {"geoWithin", SEARCH_SPEC},
     {"geometry", SEARCH_CONSTANT}, {"gt", SEARCH_CONSTANT}, {"gte", SEARCH_CONSTANT}, {"highlight", SEARCH_SPEC},
     {"in", SEARCH_SPEC}, {"include", SEARCH_SPEC}, {"index", SEARCH_CONSTANT}, {"inOrder", SEARCH_CONSTANT},
-    {"knnBeta", SEARCH_HIDDEN}, {"like", SEARCH_HIDDEN}, {"little", SEARCH_SPEC}, {"big", SEARCH_SPEC},
+    {"knnBeta", SEARCH_HIDDEN}, {"like", SEARCH_KEYS}, {"little", SEARCH_SPEC}, {"big", SEARCH_SPEC},
     {"lt", SEARCH_CONSTANT}, {"lte", SEARCH_CONSTANT}, {"matchCriteria", SEARCH_CONSTANT}, {"maxCharsToExamine", SEARCH_CONSTANT},
-    {"maxNumPassages", SEARCH_CONSTANT}, {"minimumShouldMatch", SEARCH_CONSTANT}, {"moreLikeThis", SEARCH_HIDDEN}, {"must", SEARCH_SPEC},
+    {"maxNumPassages", SEARCH_CONSTANT}, {"minimumShouldMatch", SEARCH_CONSTANT}, {"moreLikeThis", SEARCH_SPEC}, {"must", SEARCH_SPEC},
     {"mustNot", SEARCH_SPEC}, {"near", SEARCH_SPEC}, {"numBuckets", SEARCH_CONSTANT}, {"operator", SEARCH_SPEC},
     {"origin", SEARCH_CONSTANT}, {"path", SEARCH_PATH}, {"phrase", SEARCH_SPEC}, {"pivot", SEARCH_CONSTANT},
     {"query", SEARCH_CONSTANT}, {"queryString", SEARCH_HIDDEN}, {"range", SEARCH_SPEC}, {"regex", SEARCH_SPEC},
-    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_HIDDEN}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
+    {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_SPEC}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
     {"score", SEARCH_SPEC}, {"scoreDetails", SEARCH_CONSTANT}, {"searchAfter", SEARCH_CONSTANT}, {"searchBefore", SEARCH_CONSTANT},
     {"should", SEARCH_SPEC}, {"slop", SEARCH_CONSTANT}, {"sort", SEARCH_KEYS}, {"span", SEARCH_SPEC},
     {"subtract", SEARCH_SPEC}, {"synonyms", SEARCH_CONSTANT}, {"term", SEARCH_SPEC}, {"text", SEARCH_SPEC},
     {"tokenOrder", SEARCH_CONSTANT}, {"tracking", SEARCH_CONSTANT}, {"type", SEARCH_CONSTANT}, {"undefined", SEARCH_CONSTANT},
     {"value", SEARCH_CONSTANT}, {"wildcard", SEARCH_SPEC}, {"within", SEARCH_SPEC}, {"box", SEARCH_CONSTANT},
     {"circle", SEARCH_CONSTANT}, {"add", SEARCH_SPEC}, {"multiply", SEARCH_SPEC}, {"log", SEARCH_SPEC},
-    {"log1p", SEARCH_SPEC},
+    {"log1p", SEARCH_SPEC}, {"hasAncestor", SEARCH_SPEC}, {"ancestorPath", SEARCH_PATH}, {"hasRoot", SEARCH_SPEC},
+    {"vectorSearch", SEARCH_SPEC}, {"queryVector", SEARCH_CONSTANT}, {"numCandidates", SEARCH_CONSTANT}, {"limit", SEARCH_CONSTANT},
+    {"exact", SEARCH_CONSTANT}, {"or", SEARCH_SPEC}, {"spanToReturn", SEARCH_CONSTANT}, {"endPositionLte", SEARCH_CONSTANT},
     /* clang-format on */
 };
 
@@ -87,7 +89,7 @@ static bool check_keys(const oc_pipeline *p, const oc_elem *e) {
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
     while (oc_next(&it, &member))
-        if (!oc_stage_plain_path(p, member.name))
+        if (!(e->type == OC_ARRAY ? check_keys(p, &member) : oc_stage_plain_path(p, member.name)))
             return false;
     return true;
 }
@@ -169,14 +171,17 @@ static bool vector_filter(const oc_pipeline *p, const oc_elem *e) {
 }
 
 bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
-    enum { PATH, FILTER, VECTOR_OPTIONS = 10 };
+    enum { PATH, FILTER, PARENT_FILTER, VECTOR_OPTIONS = 13 };
     oc_elem parts[VECTOR_OPTIONS] = {0};
     (void)frame;
     if (!is_object(p, e) ||
-        !oc_stage_options(
-            p, e, "path filter =exact =index =limit =numCandidates =queryVector =query =model =explainOptions", parts))
+        !oc_stage_options(p, e,
+                          "path filter parentFilter =exact =index =limit =numCandidates =queryVector =query =model "
+                          "=explainOptions =returnStoredSource =nestedOptions",
+                          parts))
         return false;
     if (!parts[PATH].start)
         return oc_fail_stage(p, NULL, NULL, "needs a path");
-    return check_path(p, &parts[PATH]) && (!parts[FILTER].start || vector_filter(p, &parts[FILTER]));
+    return check_path(p, &parts[PATH]) && (!parts[FILTER].start || vector_filter(p, &parts[FILTER])) &&
+           (!parts[PARENT_FILTER].start || vector_filter(p, &parts[PARENT_FILTER]));
 }

@@ -91,8 +91,13 @@ static bool check_given(oc_analysis *a, const oc_elem *view_on, const oc_elem *p
     if (a->root->kind != OC_PLAIN)
         return fail_encrypted_view(a);
     if (oc_is_absent(view_on))
-        return oc_fail_missing(a, a->command, "viewOn");
+        return !a->encrypts || oc_fail_missing(a, a->command, "viewOn");
     return view_on->type == OC_STRING || oc_fail_type(a, view_on, OC_STRING);
+}
+
+/* Without viewOn the server refuses the pipeline: of a collection that nobody knows. */
+static oc_str collection_of(const oc_elem *view_on) {
+    return oc_is_absent(view_on) ? (oc_str){"", 0} : oc_elem_str(view_on);
 }
 
 bool oc_view(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
@@ -102,7 +107,7 @@ bool oc_view(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     if (!check_given(a, view_on, pipeline, &given))
         return false;
     a->view = given;
-    return !given || oc_is_absent(pipeline) || oc_pipeline_view(a, frame, oc_elem_str(view_on), pipeline);
+    return !given || oc_is_absent(pipeline) || oc_pipeline_view(a, frame, collection_of(view_on), pipeline);
 }
 
 /* The two fields, by their slots. */
@@ -136,5 +141,5 @@ bool oc_refer_view(oc_analysis *a, const oc_frame *frame) {
     a->view = given;
     if (!given || oc_is_absent(pipeline))
         return true;
-    return oc_pipeline_refer_view(a, oc_elem_str(view_on), pipeline) && (!a->unseen || oc_view(a, &copy, &fields));
+    return oc_pipeline_refer_view(a, collection_of(view_on), pipeline) && (!a->unseen || oc_view(a, &copy, &fields));
 }
