@@ -3,14 +3,16 @@
 #include <stdlib.h>
 
 static family table[] = {
-    {.name = "csfle, all schemas", .rule = "small", .set = {.roles = 3, .last_form = F_LOCAL}},
+    {.name = "csfle, all schemas", .rule = "small", .set = {.roles = 3}},
     {.name = "csfle, other forms", .rule = "small", .set = {.roles = 2, .first_form = F_REMOTE, .last_form = F_REST}},
-    {.name = "csfle, deep", .rule = "deep", .set = {.roles = 2, .last_form = F_LOCAL}},
+    {.name = "csfle, deep", .rule = "deep", .set = {.roles = 2}},
+    {.name = "csfle, three stages", .rule = "stages", .set = {.roles = 1}},
     {.name = "csfle, two collections",
      .rule = "joins",
      .set = {.roles = 2, .first_form = F_SEVERAL, .last_form = F_FOREIGN}},
-    {.name = "qe, all schemas", .rule = "small", .set = {.qe = true, .roles = 3, .last_form = F_LOCAL}},
-    {.name = "qe, deep", .rule = "deep", .set = {.qe = true, .roles = 2, .last_form = F_LOCAL}},
+    {.name = "qe, all schemas", .rule = "small", .set = {.qe = true, .roles = 3}},
+    {.name = "qe, deep", .rule = "deep", .set = {.qe = true, .roles = 2}},
+    {.name = "qe, three stages", .rule = "stages", .set = {.qe = true, .roles = 1}},
     {.name = "qe, two collections",
      .rule = "joins",
      .set = {.qe = true, .roles = 2, .first_form = F_SEVERAL, .last_form = F_FOREIGN}},
