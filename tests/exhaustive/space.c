@@ -94,17 +94,22 @@ static uint64_t run_length(const family *f, uint64_t run) {
     return left < RUN ? left : RUN;
 }
 
+/* Each schema begins elsewhere, so that many schemas soon meet many commands. */
+static uint64_t shift_of(const family *f, unsigned schema_number) {
+    return (uint64_t)schema_number * (f->commands / f->set.count + 1) % f->commands;
+}
+
 static place_in_space find_in_family(const family *f, uint64_t local) {
     uint64_t whole = (uint64_t)f->set.count * RUN, run = local / whole, rest = local % whole;
     uint64_t length = run_length(f, run);
     place_in_space at = {.schema = (unsigned)(rest / length)};
-    at.command = times((run * RUN + rest % length + at.schema) % f->commands, f->step, f->commands);
+    at.command = times((run * RUN + rest % length + shift_of(f, at.schema)) % f->commands, f->step, f->commands);
     return at;
 }
 
 static uint64_t index_in_family(const family *f, place_in_space at) {
     uint64_t rank = times(at.command, f->back, f->commands);
-    rank = (rank + f->commands - at.schema % f->commands) % f->commands;
+    rank = (rank + f->commands - shift_of(f, at.schema)) % f->commands;
     uint64_t run = rank / RUN;
     return run * RUN * f->set.count + at.schema * run_length(f, run) + rank % RUN;
 }
