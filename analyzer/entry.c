@@ -137,11 +137,6 @@ static void drop_db(oc_analysis *a, found *command) {
         oc_splice_drop(&a->splice, &command->frame, &e);
 }
 
-static size_t db_size(const found *command) {
-    oc_elem e;
-    return command->row && oc_bson_find(command->frame.doc, "$db", &e) ? (size_t)(e.end - e.start) : 0;
-}
-
 /* ---- analysing it ---- */
 
 static bool check_forged(oc_analysis *a, const oc_sources *sources, const uint8_t *command) {
@@ -198,7 +193,7 @@ static bool analyze(oc_analysis *a, opencrypt_request *request, oc_sources *sour
     if (!oc_sources_find(a, bytes, explain ? inner.frame.doc : NULL, sources) ||
         !oc_sources_load(a, sources, request->engine->cache, db, collection, bulk ? target->frame.doc : NULL))
         return false;
-    a->splice.expected = oc_sources_size(sources) + db_size(&outer) + db_size(&inner);
+    a->splice.expected = oc_sources_size(sources); /* and a few bytes more, of $db */
     if (a->encrypts && report.has_placeholder && !check_forged(a, sources, bytes))
         return false;
     if (a->encrypts && !analyze_found(a, &outer, target))
@@ -257,12 +252,13 @@ static void finish(opencrypt_request *request, oc_analysis *a, bool ok, opencryp
 }
 
 /* What the analysis may take, however it is reached and whatever was analysed before. */
-static void set_limits(oc_analysis *a, size_t len) {
+static bool set_limits(oc_analysis *a, size_t len) {
     a->arena->limit = len + OC_ARENA_OF_A_REQUEST;
-    oc_arena_alloc(a->arena, 0); /* its first chunk may be there already */
     a->splice.error = a->error;
     a->splice.limit = OC_MAX_REPLY - OC_AROUND_RESULT;
     a->lookup.budget.bytes = len;
+    /* An earlier request may have left the first chunk. */
+    return oc_arena_alloc(a->arena, 0) || oc_no_memory(a);
 }
 
 bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_t len, const char *db, size_t db_len,
@@ -275,9 +271,9 @@ bool opencrypt_analyze(opencrypt_request *request, const uint8_t *command, size_
     oc_sources sources = {0};
     oc_splice_start(&a.splice, &request->arena, command, len);
     a.splice.make = oc_make_mark;
-    set_limits(&a, len);
     *reply = (opencrypt_reply){0};
-    bool ok = analyze(&a, request, &sources, command, len, (oc_str){db ? db : "", db ? db_len : 0});
+    bool ok =
+        set_limits(&a, len) && analyze(&a, request, &sources, command, len, (oc_str){db ? db : "", db ? db_len : 0});
     finish(request, &a, ok, reply);
     oc_sources_release(&sources, request->engine->cache);
     reply->schema_requires_encryption = a.encrypts;

@@ -150,6 +150,15 @@ const oc_expression_operator *oc_expression_find(oc_str name);
 /* Whether an object is {$literal: …}; *value is what it holds. */
 bool oc_is_literal(const oc_elem *e, oc_elem *value);
 
+/* What says which fields or elements it yields (objects.c). */
+bool oc_evaluate_get_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_set_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_unset_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_merge(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_element(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_element_at(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+bool oc_evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
+
 /* $eq, $ne, $in (equality.c). */
 bool oc_evaluate_equality(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);
 bool oc_evaluate_in(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out);

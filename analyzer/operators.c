@@ -172,86 +172,6 @@ static bool evaluate_reduce(const oc_scope *s, oc_frame *frame, const oc_elem *o
            oc_add_result(s, out, oc_computed(s), no_path);
 }
 
-/* ---- fields and arrays ---- */
-
-/* A constant string, plainly or in a $literal. */
-static bool constant_name(const oc_elem *e, oc_str *name) {
-    oc_elem inner = *e;
-    if (e->type == OC_DOCUMENT && oc_bson_first(e->value, &inner) && !oc_str_is(inner.name, "$literal") &&
-        !oc_str_is(inner.name, "$const"))
-        return false;
-    if (inner.type != OC_STRING)
-        return false;
-    *name = oc_elem_str(&inner);
-    return e->type == OC_DOCUMENT || name->n == 0 || name->s[0] != '$';
-}
-
-/* A name with a dot in it is no path. */
-static const oc_node *field_of(const oc_scope *s, const oc_node *object, oc_str name) {
-    if (!memchr(name.s, '.', name.n))
-        return oc_follow(s, object, name);
-    const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
-    if (node && node->kind == OC_CONFLICT) {
-        oc_fail_conflict(s->a->error, &(oc_path){NULL, name});
-        return NULL;
-    }
-    return node && node->kind == OC_PLAIN && node->literal ? &oc_plain_node : node;
-}
-
-/* The field of an object, by its whole name. */
-static bool get_field(const oc_scope *s, oc_frame *frame, const oc_elem *field, const oc_node *object,
-                      oc_results *out) {
-    oc_str name;
-    oc_result r = {object, no_path};
-    bool constant = constant_name(field, &name);
-    if (object->kind == OC_PLAIN && !constant)
-        return oc_expect_plain(s, frame, field, "$getField") && oc_add_result(s, out, oc_computed(s), no_path);
-    if ((object->kind != OC_ABOVE && object->kind != OC_PLAIN) || (object->kind == OC_ABOVE && s->levels))
-        return oc_fail_operand(s, &r, "$getField");
-    if (!constant)
-        return oc_fail(s->a->error, OC_EXPRESSION_ENCRYPTED, NULL, "$getField", "give the name as a constant",
-                       "Expression '$getField' cannot take a computed name where it may name an encrypted field");
-    return oc_add_result(s, out, field_of(s, object, name), name);
-}
-
-static bool evaluate_get_field(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
-    oc_elem parts[2] = {0}, first;
-    bool named = operand->type == OC_DOCUMENT && oc_bson_first(operand->value, &first) &&
-                 (first.name.n == 0 || first.name.s[0] != '$');
-    if (!named)
-        return get_field(s, frame, operand, s->tree, out);
-    if (!oc_options(s->a, operand, "$getField", "field input", parts))
-        return false;
-    if (!parts[0].start)
-        return fail_shape(s, "$getField", "a name, or an object with field and input");
-    oc_frame *inner = oc_inner_frame(s->a, frame, operand);
-    if (!inner)
-        return oc_no_memory(s->a);
-    const oc_node *object = parts[1].start ? oc_evaluate(s, inner, &parts[1]) : s->tree;
-    return object && get_field(s, inner, &parts[0], object, out);
-}
-
-/* $size, $isArray: say nothing of what is in the array. The operand may stand in an array of one. */
-static bool evaluate_of_array(const oc_scope *s, oc_frame *frame, const oc_elem *operand, oc_results *out) {
-    oc_results results = {.literals = false};
-    oc_elem e = *operand;
-    if (operand->type == OC_ARRAY) {
-        frame = oc_inner_frame(s->a, frame, operand);
-        if (!frame)
-            return oc_no_memory(s->a);
-        if (!oc_bson_first(operand->value, &e) || e.end < operand->end - 1)
-            return fail_shape(s, oc_name(operand->name).text, "an expression");
-    }
-    if (!oc_evaluate_each(s, frame, &e, &results))
-        return false;
-    for (size_t i = 0; i < results.count; i++) {
-        oc_node_kind kind = results.items[i].node->kind;
-        if (kind != OC_PLAIN && kind != OC_ARRAY_OF)
-            return oc_fail_operand(s, &results.items[i], oc_name(operand->name).text);
-    }
-    return oc_add_result(s, out, oc_computed(s), no_path);
-}
-
 /* ---- metadata ---- */
 
 /* What the server knows of a document beside its fields. An index key holds fields, ciphertext among them, and so may
@@ -293,7 +213,7 @@ static const oc_expression_operator operators[] = {
     {"$allElementsTrue",     LIST},
     {"$and",                 COMPARES(oc_evaluate_logical)},
     {"$anyElementTrue",      LIST},
-    {"$arrayElemAt",         LIST},
+    {"$arrayElemAt",         LISTED(oc_evaluate_element_at)},
     {"$arrayToObject",       LIST},
     {"$asin",                LIST},
     {"$asinh",               LIST},
@@ -342,11 +262,11 @@ static const oc_expression_operator operators[] = {
     {"$eq",                  COMPARES(oc_evaluate_equality)},
     {"$exp",                 LIST},
     {"$filter",              NAMED, "input =as =arrayIndexAs cond limit", evaluate_filter, false},
-    {"$first",               LIST},
+    {"$first",               LISTED(oc_evaluate_element)},
     {"$firstN",              NAMED, "n input", NULL, false},
     {"$floor",               LIST},
     {"$function",            REFUSED},
-    {"$getField",            BOTH,  "field input", evaluate_get_field, false},
+    {"$getField",            BOTH,  "field input", oc_evaluate_get_field, false},
     {"$gt",                  COMPARES(oc_evaluate_order)},
     {"$gte",                 COMPARES(oc_evaluate_order)},
     {"$hash",                BOTH,  "input algorithm", NULL, false},
@@ -357,12 +277,12 @@ static const oc_expression_operator operators[] = {
     {"$indexOfArray",        LIST},
     {"$indexOfBytes",        LIST},
     {"$indexOfCP",           LIST},
-    {"$isArray",             LISTED(evaluate_of_array)},
+    {"$isArray",             LISTED(oc_evaluate_of_array)},
     {"$isNumber",            LIST},
     {"$isoDayOfWeek",        BOTH,  "date timezone", NULL, false},
     {"$isoWeek",             BOTH,  "date timezone", NULL, false},
     {"$isoWeekYear",         BOTH,  "date timezone", NULL, false},
-    {"$last",                LIST},
+    {"$last",                LISTED(oc_evaluate_element)},
     {"$lastN",               NAMED, "n input", NULL, false},
     {"$let",                 NAMED, "vars in", evaluate_let, false},
     {"$literal",             OPAQUE},
@@ -376,7 +296,7 @@ static const oc_expression_operator operators[] = {
     {"$max",                 LIST},
     {"$maxN",                NAMED, "n input", NULL, false},
     {"$median",              NAMED, "input =method", NULL, false},
-    {"$mergeObjects",        LIST},
+    {"$mergeObjects",        LISTED(oc_evaluate_merge)},
     {"$meta",                OC_OPERAND_OPAQUE, NULL, evaluate_meta, false},
     {"$millisecond",         BOTH,  "date timezone", NULL, false},
     {"$min",                 LIST},
@@ -408,7 +328,7 @@ static const oc_expression_operator operators[] = {
     {"$serializeEJSON",      NAMED, "input relaxed onError", NULL, false},
     {"$setDifference",       LIST},
     {"$setEquals",           LIST},
-    {"$setField",            NAMED, "field input value", NULL, false},
+    {"$setField",            NAMED, "field input value", oc_evaluate_set_field, false},
     {"$setIntersection",     LIST},
     {"$setIsSubset",         LIST},
     {"$setUnion",            LIST},
@@ -418,7 +338,7 @@ static const oc_expression_operator operators[] = {
     {"$similarityEuclidean", BOTH,  "vectors =score", NULL, false},
     {"$sin",                 LIST},
     {"$sinh",                LIST},
-    {"$size",                LISTED(evaluate_of_array)},
+    {"$size",                LISTED(oc_evaluate_of_array)},
     {"$slice",               LIST},
     {"$sortArray",           NAMED, "input =sortBy", NULL, false},
     {"$split",               LIST},
@@ -458,7 +378,7 @@ static const oc_expression_operator operators[] = {
     {"$tsIncrement",         LIST},
     {"$tsSecond",            LIST},
     {"$type",                LIST},
-    {"$unsetField",          NAMED, "field input", NULL, false},
+    {"$unsetField",          NAMED, "field input", oc_evaluate_unset_field, false},
     {"$week",                BOTH,  "date timezone", NULL, false},
     {"$year",                BOTH,  "date timezone", NULL, false},
     {"$zip",                 NAMED, "inputs =useLongestLength defaults", NULL, false},

@@ -227,15 +227,17 @@ static bool pass_payload(oc_analysis *a, oc_frame *frame, const oc_elem *e, cons
 typedef struct sizes {
     size_t inner;    /* the document around the value; 0: there is none */
     size_t document; /* in the BinData */
-    size_t tail, spec;
 } sizes;
 
-static sizes measure(const oc_qe *qe, size_t value, uint8_t tail[LONGEST_TAIL]) {
-    sizes s = {0};
-    s.tail = put_tail(tail, qe, &s.spec);
-    s.inner = has_spec(qe) ? 4 + VALUE_SIZE + value + s.spec : 0;
-    s.document = 4 + FIXED_SIZE + VALUE_SIZE + (s.inner ? s.inner : value) + (s.tail - s.spec) + 1;
-    return s;
+static sizes measure(const oc_qe *qe, size_t value) {
+    enum { CONTENTION_SIZE = 1 + sizeof "cm" + 8 };
+    uint8_t tail[LONGEST_TAIL];
+    size_t spec, len;
+    if (!has_spec(qe))
+        return (sizes){0, 4 + FIXED_SIZE + VALUE_SIZE + value + CONTENTION_SIZE + 1};
+    len = put_tail(tail, qe, &spec);
+    size_t inner = 4 + VALUE_SIZE + value + spec;
+    return (sizes){inner, 4 + FIXED_SIZE + VALUE_SIZE + inner + (len - spec) + 1};
 }
 
 uint8_t *oc_qe_make(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
@@ -243,8 +245,8 @@ uint8_t *oc_qe_make(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
     const uint8_t *value = base + edit->at + edit->skip;
     size_t len = edit->end - edit->at - edit->skip;
     bool as_equality = edit->flags & OC_MADE_EQUALITY;
-    uint8_t tail[LONGEST_TAIL];
-    sizes s = measure(meta->qe, len, tail);
+    size_t spec;
+    sizes s = measure(meta->qe, len);
     p = put_place(p, oc_made_name(edit, base), OC_BINARY, CONTENT_SIZE + s.document, as_equality);
     p = oc_put_length(p, 1 + s.document);
     *p++ = SUBTYPE_ENCRYPTED;
@@ -253,7 +255,7 @@ uint8_t *oc_qe_make(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
     if (s.inner)
         p = oc_put_length(oc_put_name(p, OC_DOCUMENT, (oc_str){"v", 1}), s.inner);
     p = oc_put(oc_put_name(p, edit->type, (oc_str){"v", 1}), value, len);
-    p = oc_put(p, tail, s.tail);
+    p += put_tail(p, meta->qe, &spec);
     *p++ = 0;
     if (as_equality)
         *p++ = 0;
@@ -261,8 +263,7 @@ uint8_t *oc_qe_make(const oc_edit *edit, const uint8_t *base, uint8_t *p) {
 }
 
 static bool record(oc_analysis *a, oc_frame *frame, const oc_elem *e, const oc_meta *meta, const oc_marking *how) {
-    uint8_t tail[LONGEST_TAIL];
-    size_t document = measure(meta->qe, (size_t)(e->end - e->value), tail).document;
+    size_t document = measure(meta->qe, (size_t)(e->end - e->value)).document;
     return oc_record_value(a, frame, e, how,
                            (oc_edit){.made = meta,
                                      .flags = how->use == OC_USE_COMPARED ? OC_MADE_COMPARED : 0,

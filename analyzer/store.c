@@ -80,7 +80,10 @@ static const oc_node *store_fields(oc_pipeline *p, const oc_node *node, const oc
             return NULL;
         entries[n++] = (oc_name_entry){.name = slot->name, .value = stored};
     }
-    return oc_derive_object(entries, n, lookup);
+    if (!node->base)
+        return oc_derive_object(entries, n, lookup);
+    const oc_node *base = node->base->constants ? store_fields(p, node->base, target, path) : node->base;
+    return base ? oc_derive_over(base, entries, n, lookup) : NULL;
 }
 
 /* The node that is stored for one result; `target` itself if it is safe there. */

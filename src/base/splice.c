@@ -206,23 +206,31 @@ typedef struct writer {
 } writer;
 
 /* Room for n bytes; they are counted as written. */
-static uint8_t *take(writer *w, size_t n) {
-    w->failed = w->failed || w->out->cap - w->out->len < n;
-    if (w->failed)
+static inline uint8_t *take(writer *w, size_t n) {
+    size_t len = w->out->len;
+    if (w->failed || w->out->cap - len < n) {
+        w->failed = true;
         return NULL;
-    uint8_t *p = w->out->data + w->out->len;
-    w->out->len += n;
-    return p;
+    }
+    w->out->len = len + n;
+    return w->out->data + len;
 }
 
-static void put(writer *w, const uint8_t *bytes, size_t n) {
+static inline void put(writer *w, const uint8_t *bytes, size_t n) {
     uint8_t *p = take(w, n);
     if (p && n)
         memcpy(p, bytes, n);
 }
 
+static void put_nul(writer *w) {
+    uint8_t *p = take(w, 1);
+    if (p)
+        *p = 0;
+}
+
 static void copy_until(writer *w, size_t at) {
-    put(w, w->s->base + w->at, at - w->at);
+    if (at > w->at)
+        put(w, w->s->base + w->at, at - w->at);
     w->at = at;
 }
 
@@ -234,25 +242,23 @@ static void close_until(writer *w, size_t at) {
     while (!w->failed && w->depth && w->open[w->depth - 1].edit->end <= at) {
         range r = w->open[--w->depth];
         copy_until(w, r.edit->end);
-        uint8_t *nuls = take(w, r.edit->nuls);
-        if (!nuls)
-            return;
-        memset(nuls, 0, r.edit->nuls);
+        for (unsigned i = 0; i < r.edit->nuls; i++)
+            put_nul(w);
+        if (w->failed || !has_length(r.edit))
+            continue;
         size_t start = r.out + (r.edit->kind == OC_EDIT_LENGTH ? 0 : (size_t)r.edit->length_at);
-        if (has_length(r.edit))
-            oc_put_u32(w->out->data + start, (uint32_t)(w->out->len - start));
+        oc_put_u32(w->out->data + start, (uint32_t)(w->out->len - start));
     }
 }
 
 static void open_range(writer *w, const oc_edit *e) {
     if (w->depth == w->most) {
-        size_t most = w->most ? 2 * w->most : 64;
+        size_t most = 2 * w->most;
         range *open = oc_arena_alloc(w->s->arena, most * sizeof *open);
         w->failed = w->failed || !open;
         if (!open)
             return;
-        if (w->depth)
-            memcpy(open, w->open, w->depth * sizeof *open);
+        memcpy(open, w->open, w->depth * sizeof *open);
         w->open = open;
         w->most = most;
     }
@@ -282,7 +288,7 @@ static void write_bytes(writer *w, const oc_edit *e) {
         open_range(w, e);
     if (e->kind == OC_EDIT_LENGTH)
         put(w, to_come, sizeof to_come);
-    else
+    else if (e->head_len)
         put(w, e->head, e->head_len);
     w->at += e->skip;
 }
@@ -316,7 +322,9 @@ static void write_as_recorded(writer *w) {
 }
 
 bool oc_splice_write(oc_splice *s, oc_out *out) {
-    writer w = {.s = s, .out = out, .failed = s->failed};
+    enum { FEW = 16 }; /* documents are seldom nested deeper */
+    range few[FEW];
+    writer w = {.s = s, .out = out, .open = few, .most = FEW, .failed = s->failed};
     if (s->unsorted)
         write_sorted(&w);
     else

@@ -1,8 +1,13 @@
 #include "timing.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+
+#include "floor.h"
+
+enum { ROUNDS = 15, TOUCHED = 8 * 1024 * 1024, CACHE_LINE = 64 };
 
 static double now(void) {
     struct timespec t;
@@ -25,8 +30,23 @@ static void validate_once(bench *b, const bson_t *command) {
         abort();
 }
 
-/* Seconds per call. */
-static double time_calls(bench *b, timed_call *call, const bson_t *command) {
+static void walk_once(bench *b, const bson_t *command) {
+    (void)b;
+    if (floor_walk(bson_get_data(command)) == 0)
+        abort();
+}
+
+void touch_memory(bench *b, bson_t *command) {
+    static volatile uint8_t memory[TOUCHED];
+    (void)b;
+    (void)command;
+    for (size_t i = 0; i < sizeof memory; i += CACHE_LINE)
+        memory[i]++;
+}
+
+/* ---- one round of one thing: seconds per call ---- */
+
+static double time_many(bench *b, timed_call *call, const bson_t *command) {
     size_t calls = 0, batch = 1;
     double start = now(), elapsed;
     do {
@@ -40,6 +60,43 @@ static double time_calls(bench *b, timed_call *call, const bson_t *command) {
     return elapsed / (double)calls;
 }
 
+static double time_each(bench *b, timed_call *call, bson_t *command) {
+    size_t calls = 0;
+    double end = now() + b->seconds, spent = 0, start, stop;
+    do {
+        b->before(b, command);
+        start = now();
+        call(b, command);
+        stop = now();
+        spent += stop - start;
+        calls++;
+    } while (stop < end);
+    return spent / (double)calls;
+}
+
+static double time_calls(bench *b, timed_call *call, bson_t *command) {
+    return b->before ? time_each(b, call, command) : time_many(b, call, command);
+}
+
+/* ---- rounds ---- */
+
+timing measure(bench *b, bson_t *command) {
+    timing least = {INFINITY, INFINITY, INFINITY};
+    for (int i = 0; i < ROUNDS; i++) {
+        least.analysis = fmin(least.analysis, time_calls(b, analyze_once, command));
+        least.validation = fmin(least.validation, time_calls(b, validate_once, command));
+        least.floor = fmin(least.floor, time_calls(b, walk_once, command));
+    }
+    return least;
+}
+
+double measure_analysis(bench *b, bson_t *command) {
+    double least = INFINITY;
+    for (int i = 0; i < ROUNDS; i++)
+        least = fmin(least, time_calls(b, analyze_once, command));
+    return least;
+}
+
 static int by_value(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -50,7 +107,7 @@ static double median(double *values, int n) {
     return values[n / 2];
 }
 
-both measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *other, int rounds) {
+both measure_both(bench *b, bson_t *command, timed_call *one, timed_call *other, int rounds) {
     enum { MAX_ROUNDS = 101 };
     double first[MAX_ROUNDS], second[MAX_ROUNDS], ratio[MAX_ROUNDS];
     for (int i = 0; i < rounds; i++) {
@@ -59,9 +116,4 @@ both measure_both(bench *b, const bson_t *command, timed_call *one, timed_call *
         ratio[i] = first[i] / second[i];
     }
     return (both){median(first, rounds), median(second, rounds), median(ratio, rounds)};
-}
-
-timing measure(bench *b, const bson_t *command) {
-    both t = measure_both(b, command, analyze_once, validate_once, 9);
-    return (timing){t.one, t.other};
 }

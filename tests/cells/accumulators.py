@@ -66,7 +66,7 @@ STAGES = {"group": group, "bucket": bucket, "bucketAuto": bucket_auto, "window":
 
 
 def ungroupable(path):
-    return Refused("Cannot group on ", path) if path else Open()
+    return Refused("Cannot group on ", path.replace("ROOT", "$ROOT")) if path else Open()
 
 
 def verdict(operator, kind, name, source):
@@ -80,8 +80,6 @@ def verdict(operator, kind, name, source):
         return source.refusal
     if kind == SET:
         return ungroupable(source.path)
-    if not source.path:
-        return Open()
     return Refused(f"Accumulator '{operator}' cannot aggregate encrypted fields.", source.path)
 
 

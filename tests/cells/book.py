@@ -3,6 +3,11 @@
 import json
 import os
 
+import reasons
+from forms import Open
+from mistake import Mistake
+from patterns import fits, read
+
 # The JSON parser reads these as BSON types; a second `$` makes them plain names (tests/cases/README.md).
 ESCAPED = {"$regex", "$options", "$type"}
 
@@ -12,10 +17,6 @@ class Again(str):
 
     __hash__ = object.__hash__
     __eq__ = object.__eq__
-
-
-class Mistake(Exception):
-    """The tables of the generator do not agree with one another."""
 
 
 def escape_name(name):
@@ -42,6 +43,8 @@ class Area:
         name = "/".join(part for part in (self.name, row, column, kind) if part)
         if name in self.cases:
             raise Mistake(f"{name}: twice")
+        if isinstance(case.get("error"), Open):
+            case = {**case, "error": reasons.complete(name, case["error"])}
         self.cases[name] = {"name": name, **escape(case)}
 
     def check(self):
@@ -60,14 +63,24 @@ class Book:
         return self.areas[-1]
 
     def write(self, folder, schemas):
+        """Into `agreed`, and into `open` where documents and engine disagree (disagreements.txt)."""
+        open_cells = read("disagreements.txt")
         for area in self.areas:
             area.check()
-            os.makedirs(os.path.join(folder, area.name), exist_ok=True)
-            write_json(os.path.join(folder, area.name, "cells.json"), list(area.cases.values()))
-        write_json(os.path.join(folder, "schemas.json"), schemas)
+            patterns = [parts for parts, _ in open_cells.get(area.name, ())]
+            is_open = {name: any(fits(parts, name.split("/")[1:]) for parts in patterns) for name in area.cases}
+            for kind, wanted in (("agreed", False), ("open", True)):
+                write_cases(folder, kind, area.name, [case for name, case in area.cases.items() if is_open[name] == wanted])
+        for kind in ("agreed", "open"):
+            write_json(os.path.join(folder, kind, "schemas.json"), schemas)
 
     def count(self):
         return {area.name: len(area.cases) for area in self.areas}
+
+
+def write_cases(folder, kind, area, cases):
+    os.makedirs(os.path.join(folder, kind, area), exist_ok=True)
+    write_json(os.path.join(folder, kind, area, "cells.json"), cases)
 
 
 def write_json(path, value):

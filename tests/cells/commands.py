@@ -100,8 +100,9 @@ def value_of(command, field):
 
 
 def with_field(command, field, value):
-    """findAndModify removes or updates; explain holds a command first."""
-    return {**BASES[command], field: value}
+    """A view's pipeline comes with what it is a view on."""
+    source = {"viewOn": "other"} if field == "pipeline" and command in ("create", "collMod") else {}
+    return {**BASES[command], **source, field: value}
 
 
 def add_fields(area, command):
@@ -204,6 +205,10 @@ def add_paths(area):
         for kind, value, refused, path, schema in paths(make):
             it = with_field(command, field, value)
             area.add(command, field, schema(it, Open(path) if refused else "unchanged"), f"by-{kind}")
+    for first, second in (("min", "max"), ("max", "min")):
+        for kind, value, refused, path, schema in paths(lambda path: {path: 1}):
+            it = {**BASES["find"], first: value, second: {"plain": 1}}
+            area.add("find", first, schema(it, Open(path) if refused else "unchanged"), f"beside-{second}/{kind}")
     for command, field in (("find", "projection"), ("findAndModify", "fields"), ("findandmodify", "fields")):
         add_projection(area, command, field)
     for command in ("find", "aggregate", "count", "distinct", "findAndModify", "findandmodify"):

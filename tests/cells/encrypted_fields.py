@@ -151,6 +151,41 @@ def add_texts(area):
         area.add(member, "in-range", queried("int", False, {"queryType": "range", member: True}))
 
 
+# ---- what the query types become ----
+
+
+def written(name):
+    """The specification of a stored text."""
+    spec = {"substr": {"mlen": 60, "ub": 9, "lb": 1}} if name.startswith("sub") else {name[:6]: {"ub": 9, "lb": 1}}
+    return {"v": "x", "casef": False, "diacf": False, **spec}
+
+
+def add_marks(area):
+    """Each query type, written; text also compared by its own operator, and by none of the others'."""
+    operators = {"prefix": ("$encStrStartsWith", "prefix"), "suffix": ("$encStrEndsWith", "suffix"), "substring": ("$encStrContains", "substring")}
+    insert = {"insert": COLLECTION, "documents": [{"a": "x"}]}
+    for name, algorithm, contention in (("none", 1, 0), ("equality", 2, 8)):
+        mark = {"$mark2": {"t": 1, "a": algorithm, "k": "a", "v": "x", "cm": contention}}
+        fields = {"fields": [field("a", "string", {"queryType": name})]}
+        area.add("queryType", "written", marked(fields, insert, {"insert": COLLECTION, "documents": [{"a": mark}]}), name)
+    for base in operators:
+        for name in (base, base + "Preview"):
+            query = {"queryType": name, **TEXT, **({"strMaxLength": 60} if base == "substring" else {})}
+            fields = {"fields": [field("a", "string", query)]}
+            mark = {"$mark2": {"t": 1, "a": 4, "k": "a", "v": written(name), "cm": 8}}
+            area.add("queryType", "written", marked(fields, insert, {"insert": COLLECTION, "documents": [{"a": mark}]}), name)
+            for other, (operator, operand) in operators.items():
+                it = {"find": COLLECTION, "filter": {"$expr": {operator: {"input": "$a", operand: "x"}}}}
+                mark = {"$mark2": {"t": 2, "a": 4, "k": "a", "v": written(name), "cm": 8}}
+                out = {"find": COLLECTION, "filter": {"$expr": {operator: {"input": "$a", operand: mark}}}}
+                told = marked(fields, it, out) if other == base else {"encryptedFields": fields, "command": it, "error": Open("a")}
+                area.add("queryType", f"compared-{other}", told, name)
+
+
+def marked(fields, command, result):
+    return {"encryptedFields": fields, "command": command, "result": result}
+
+
 def fill(book):
     rows = "path keyId bsonType queries queryType contention min max precision sparsity trimFactor strMinQueryLength strMaxQueryLength strMaxLength caseSensitive diacriticSensitive nothing".split()
     area = book.area("encrypted-fields", rows)
@@ -159,3 +194,4 @@ def fill(book):
     add_pairs(area)
     add_limits(area)
     add_texts(area)
+    add_marks(area)

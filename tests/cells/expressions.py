@@ -30,11 +30,11 @@ SOURCES = {
     "deterministic": Source("$det", "det", passes=(CARRY,)),
     "random": Source("$rand", "rand", passes=(CARRY,)),
     "above": Source("$obj", "obj", passes=(CARRY, OBJECT)),
-    "root": Source("$$ROOT", passes=(CARRY, OBJECT)),
+    "root": Source("$$ROOT", "ROOT", passes=(CARRY, OBJECT)),
     "current": Source("$$CURRENT.det", "det", passes=(CARRY,)),
     "below": Source("$det.x", "det.x", refusal=below("det.x")),
     "array": Source("$rows", "rows", before=[ROWS], passes=(CARRY, ARRAY)),
-    "in-array": Source("$rows.det", before=[ROWS], passes=(CARRY, ARRAY)),
+    "in-array": Source("$rows.det", "rows.det", before=[ROWS], passes=(CARRY, ARRAY)),
     "array-literal": Source(["$plain", "$det"], passes=(CARRY, ARRAY)),
     "object-literal": Source({"a": "$det"}, passes=(CARRY, OBJECT)),
     "unknown": Source("$u", "u", before=[CHOICE], passes=(CARRY,), refusal=UNKNOWN),
@@ -54,8 +54,6 @@ SPREADS = set(LISTED)
 def refusal(operator, source):
     if source.refusal:
         return source.refusal
-    if not source.path:
-        return Open()
     if source.build is qe:
         return Refused("Invalid reference to an encrypted field within aggregate expression: " + source.path, source.path)
     return in_expression(operator, source.path)
@@ -65,14 +63,17 @@ def computed(source, expression):
     return aggregate(*source.before, {"$project": {"x": expression}})
 
 
+def refused_operand(operator, column, kind, source):
+    named = kind == CONSTANT or (operator == "$getField" and column == "input")
+    return Open() if named else refusal(operator, source)
+
+
 def add_operand(area, operator, column, kind, build):
     """`build` makes the operator of the operand's value."""
     for name, source in SOURCES.items():
         if kind == CONSTANT and name == "literal":
             continue
-        said = "unchanged" if kind in source.passes else refusal(operator, source)
-        if kind == CONSTANT and said != "unchanged" or column.startswith("input") and operator == "$getField":
-            said = said if said == "unchanged" else Open()
+        said = "unchanged" if kind in source.passes else refused_operand(operator, column, kind, source)
         area.add(operator, column, source.build(computed(source, build(source.value)), said), name)
 
 
@@ -92,7 +93,7 @@ def add_listed(area):
 def add_bare(area, operator, kind):
     """The one operand without an array around it."""
     for name, source in SOURCES.items():
-        if name == "array-literal":
+        if name == "array-literal" or (name == "object-literal" and operator in operands.ALSO_BARE):
             continue
         said = "unchanged" if kind in source.passes else refusal(operator, source)
         area.add(operator, "bare", source.build(computed(source, {operator: source.value}), said), name)

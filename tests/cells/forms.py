@@ -121,10 +121,10 @@ class Refused(dict):
 
 
 class Open(dict):
-    """A refusal whose wording no document fixes; the path is that of the field, if one is known."""
+    """A refusal whose wording no document fixes: reasons.py says the rule, and the path where the cell does not."""
 
     def __init__(self, path=None):
-        super().__init__(any=True, **({"path": path} if path else {}))
+        super().__init__({"path": path} if path else {})
 
 
 def answer(case, verdict):

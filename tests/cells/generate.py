@@ -12,8 +12,9 @@ import stage_options
 import stages
 import trees
 import updates
-from book import Book, Mistake
+from book import Book
 from forms import SCHEMAS
+from mistake import Mistake
 
 SUBJECTS = (match, trees, expressions, accumulators, stages, stage_options, updates, commands, schemas, encrypted_fields)
 

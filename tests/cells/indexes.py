@@ -89,6 +89,17 @@ def add_options(area):
         area.add("wildcardProjection", place, csfle(it, "unchanged"))
 
 
+def add_text_options(area):
+    """A text index reads the fields that these name."""
+    for place, (path, schema) in PLACES.items():
+        said = "unchanged" if place.startswith("plain") else Open(path)
+        for member, value in (("weights", {"other": 1, path: 2}), ("language_override", path)):
+            it = create_indexes({"key": {"plain": "text"}, "name": "i", member: value})
+            area.add(member, place, schema(it, said))
+    for member, value in (("weights", 5), ("language_override", 5)):
+        area.add(member, "wrong", csfle(create_indexes({**BASE, member: value}), Open()))
+
+
 def add_collections(area):
     for name in ("create", "collMod"):
         for place, (path, schema) in PLACES.items():
@@ -122,8 +133,9 @@ def add_collections(area):
 
 def fill(book):
     rows = ["key", "collation", "expireAfterSeconds", "partialFilterExpression", "wildcardProjection"]
-    rows += ["create.validator", "collMod.validator", "create.collation", "create.timeseries"]
+    rows += ["create.validator", "collMod.validator", "create.collation", "create.timeseries", "weights", "language_override"]
     area = book.area("definition", rows)
     add_keys(area)
     add_options(area)
+    add_text_options(area)
     add_collections(area)

@@ -75,8 +75,8 @@ def add_keywords(area):
             area.add(keyword, "local-root", case(root, said))
             area.add(keyword, "remote-root", case(root, MARKED, remote=True))
         for i, wrong in enumerate(wrongs):
-            area.add(keyword, "remote", case(beside(keyword, wrong), Open(), remote=True), f"wrong-{i}")
-            area.add(keyword, "local", case(beside(keyword, wrong), Open()), f"wrong-{i}")
+            area.add(keyword, "remote", case(beside(keyword, wrong), Open(path), remote=True), f"wrong-{i}")
+            area.add(keyword, "local", case(beside(keyword, wrong), Open(path)), f"wrong-{i}")
         add_beside_encrypt(area, keyword, right)
         twice = obj(det=DET, x={keyword: right, Again(keyword): right})
         area.add(keyword, "remote", case(twice, Open(path), remote=True), "twice")

@@ -49,6 +49,16 @@ HOLDERS = {
     "score.boost": lambda path: {"text": {**TEXT("other"), "score": {"boost": {"path": path}}}},
     "score.function": lambda path: {"text": {**TEXT("other"), "score": {"function": {"path": path}}}},
     "score.gauss": lambda path: {"text": {**TEXT("other"), "score": {"function": {"gauss": {"path": path, "origin": 1, "scale": 1}}}}},
+    "score.decay": lambda path: {"text": {**TEXT("other"), "score": {"function": {"gauss": {"path": path, "origin": 1, "scale": 1, "offset": 1, "decay": 1}}}}},
+    **{
+        f"score.{name}": lambda path, name=name: {"text": {**TEXT("other"), "score": {"function": {name: [{"path": path}, {"constant": 2}]}}}}
+        for name in ("add", "multiply")
+    },
+    **{
+        f"score.{name}": lambda path, name=name: {"text": {**TEXT("other"), "score": {"function": {name: {"path": path}}}}}
+        for name in ("log", "log1p")
+    },
+    "score.boost-undefined": lambda path: {"text": {**TEXT("other"), "score": {"boost": {"path": path, "undefined": 2}}}},
     "span.term": lambda path: {"span": {"term": TEXT(path)}},
     "span.first": lambda path: {"span": {"first": {"operator": {"term": TEXT(path)}}}},
     "span.near": lambda path: {"span": {"near": {"clauses": [{"term": TEXT(path)}]}}},

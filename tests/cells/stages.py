@@ -362,7 +362,7 @@ def add_views(area):
                 case = answer({"schema": "nothing", "command": build({name: refused})}, Open())
                 area.add(name, f"in-view-{command}", case, "literal")
     known = {"$group": {"_id": "$plain", "n": {"$sum": "$other"}}}
-    for name, stage in (("$group", known), ("$project", {"$project": {"_id": 0, "n": "$plain"}})):
+    for name, stage in (("$group", known), ("$project", {"$project": {"_id": 0, "n": {"$size": "$list"}}})):
         case = nothing(create_view(stage, {"$match": {"n": {"$gt": 5}}}))
         area.add(name, "in-view-create", case, "then-known-name")
         case = answer({"schema": "nothing", "command": create_view(stage, {"$match": {"m": {"$gt": 5}}})}, Open())

@@ -365,9 +365,10 @@ int main(int argc, char **argv) {
         cmocka_unit_test(expressions),     cmocka_unit_test(accumulators),   cmocka_unit_test(update_operators),
         cmocka_unit_test(commands),        cmocka_unit_test(keywords),
     };
-    if (argc != 2)
+    if (argc != 3)
         return 2;
     oc_cases_each(argv[1], add_cell, NULL);
+    oc_cases_each(argv[2], add_cell, NULL);
     qsort(cells.names, cells.count, sizeof *cells.names, compare_names);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

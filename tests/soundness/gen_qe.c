@@ -45,7 +45,7 @@ static value *bounds(gen *g, const metadata *meta) {
 }
 
 value *gen_range(gen *g, const metadata *meta) {
-    value *made = value_doc(g->p);
+    value *made;
     switch (gen_below(g, 12)) {
     case 0: return bound_for(g, meta);
     case 1: return value_one(g->p, "$eq", bound_for(g, meta));

@@ -179,6 +179,35 @@ static void what_does_not_compile_is_not_kept(void **state) {
     bson_destroy(bad);
 }
 
+static void assert_too_deep(const bson_t *schema) {
+    oc_error error = {.rule = OC_NONE};
+    oc_cache *cache = oc_cache_new();
+    assert_null(oc_cache_get(cache, OC_CSFLE_REMOTE, bson_get_data(schema), schema->len, &error));
+    assert_int_equal(error.rule, OC_TOO_DEEP);
+    oc_cache_free(cache);
+}
+
+/* Of BSON, and of schemas in schemas that need fewer levels of it. */
+static void a_schema_is_not_nested_without_end(void **state) {
+    bson_t *keyword = bson_new_from_json((const uint8_t *)"{\"title\": \"t\"}", -1, NULL);
+    (void)state;
+    for (int i = 0; i < 250; i++) {
+        bson_t *outer = bson_new();
+        BSON_APPEND_DOCUMENT(outer, "not", keyword);
+        bson_destroy(keyword);
+        keyword = outer;
+        if (i == 120)
+            assert_too_deep(keyword);
+    }
+    assert_too_deep(keyword);
+    bson_destroy(keyword);
+}
+
+static void no_cache_is_freed_as_well(void **state) {
+    (void)state;
+    oc_cache_free(NULL);
+}
+
 /* Threads that share few schemas and many, so that entries are found, made twice and evicted at the same time. */
 static void *use_cache(void *data) {
     for (int i = 0; i < 3000; i++) {
@@ -211,6 +240,8 @@ int main(void) {
         cmocka_unit_test(the_cache_keeps_so_many_bytes),
         cmocka_unit_test(a_tree_has_so_many_bytes),
         cmocka_unit_test(what_does_not_compile_is_not_kept),
+        cmocka_unit_test(a_schema_is_not_nested_without_end),
+        cmocka_unit_test(no_cache_is_freed_as_well),
         cmocka_unit_test(threads_share_the_cache),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,7 +62,7 @@ static void seeds_differ_at_every_length(void **state) {
 
 static void a_table_is_walked_in_the_order_given(void **state) {
     enum { NAMES = 100 };
-    char names[NAMES][8];
+    char names[NAMES][16];
     oc_name_entry entries[NAMES];
     (void)state;
     for (int i = 0; i < NAMES; i++) {

@@ -9,6 +9,7 @@
 #include <bson/bson.h>
 
 #include "opencrypt.h"
+#include "regex.h"
 
 static opencrypt_engine *engine;
 static opencrypt_request *request;
@@ -25,6 +26,32 @@ static int tear_down(void **state) {
     opencrypt_request_free(request);
     opencrypt_engine_free(engine);
     return 0;
+}
+
+static const char encrypted_string[] =
+    "{'encrypt': {'algorithm': 'AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic', 'bsonType': 'string', 'keyId': "
+    "[{'$binary': {'base64': 'AAAAAAAAAAAAAAAAAAAAAA==', 'subType': '04'}}]}}";
+
+/* Extended JSON with single quotes, and ENCRYPTED for the schema of an encrypted field. */
+static void append_json(bson_t *to, const char *name, const char *json) {
+    bson_string_t *text = bson_string_new(NULL);
+    for (const char *at = json; *at; at++) {
+        if (strncmp(at, "ENCRYPTED", 9) == 0) {
+            bson_string_append(text, encrypted_string);
+            at += 8;
+        } else {
+            bson_string_append_c(text, *at);
+        }
+    }
+    for (char *at = text->str; *at; at++)
+        *at = *at == '\'' ? '"' : *at;
+    bson_error_t error;
+    bson_t *doc = bson_new_from_json((const uint8_t *)text->str, -1, &error);
+    if (!doc)
+        fail_msg("%s: %s", text->str, error.message);
+    bson_append_document(to, name, -1, doc);
+    bson_destroy(doc);
+    bson_string_free(text, true);
 }
 
 /* Fields whose names match `pattern` are encrypted with a key whose name is at /keyName, or with a fixed key. */
@@ -98,6 +125,14 @@ static void a_pattern_that_backtracks_without_end_is_refused(void **state) {
     opencrypt_reply reply = insert("k", 1, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!", "^(a+)+$", false);
     assert_false(reply.ok);
     assert_string_equal(reply.refusal.rule, "schema-pattern");
+}
+
+/* Started at anywhere, and at whole characters only. */
+static void costly_names_may_be_of_any_characters(void **state) {
+    (void)state;
+    assert_true(insert("k", 1, "\u00e4\u00e4aaaaaaaaaa!\u00e4", "(a+)+$|secret$", false).ok);
+    assert_true(insert("k", 1, "aaaaaaaaaa!", "\\G(a+)+$|secret$", false).ok);
+    assert_true(insert("k", 1, "aaaaaaaaaa!", "(*UCP)(a+)+$|secret$", false).ok);
 }
 
 /* What costly_names look like to a pattern: some thousands of steps each, within the limit of one match. */
@@ -183,6 +218,41 @@ static void long_names_take_steps(void **state) {
     free(name);
 }
 
+static oc_match_result match(const char *pattern, const char *name, uint64_t *steps) {
+    oc_arena arena = {0};
+    oc_matcher matcher = {0};
+    oc_budget budget = {0};
+    size_t offset;
+    const oc_regex *regex = oc_regex_compile(&arena, (oc_str){pattern, strlen(pattern)}, &offset);
+    assert_non_null(regex);
+    oc_match_result result = oc_regex_match(regex, &matcher, &budget, &arena, (oc_str){name, strlen(name)});
+    *steps = budget.spent;
+    oc_arena_done(&arena);
+    return result;
+}
+
+/* However many steps it takes: what a costly match is tried with again must mean the same. */
+static void costly_matches_mean_what_cheap_ones_do(void **state) {
+    static const char name[] = "aaaaaaaaaa!aab", umlauts[] = "\xc3\xa4\xc3\xa4\xc3\xa4\xc3\xa4!\xc3\xa4\xc3\xa4"
+                                                             "b";
+    uint64_t steps;
+    (void)state;
+    assert_int_equal(match("(a+)+[bc]$", name, &steps), OC_MATCH_YES);
+    assert_int_equal(match("(\xc3\xa4+)+[bc]$", umlauts, &steps), OC_MATCH_YES);
+    assert_int_equal(match("(a+)+[cd]$", "aaaaaaaaaa!aabcab", &steps), OC_MATCH_NO);
+    assert_int_equal(match("^(a+)+[bc]$", name, &steps), OC_MATCH_NO);
+    assert_int_equal(match("\\G(a+)+[bc]$", name, &steps), OC_MATCH_NO);
+    assert_int_equal(match("(*COMMIT)(a+)+[bc]$", name, &steps), OC_MATCH_NO);
+}
+
+static void an_anchored_pattern_starts_once(void **state) {
+    uint64_t anchored, anywhere;
+    (void)state;
+    assert_int_equal(match("^b+c", "aaaaaaaaac", &anchored), OC_MATCH_NO);
+    assert_int_equal(match("b+c", "aaaaaaaaac", &anywhere), OC_MATCH_NO);
+    assert_int_equal(anywhere, 11 * anchored);
+}
+
 /* A marked filter is walked twice: the budget that sufficed for the first walk suffices for the second. */
 static void a_budget_does_not_end_while_a_filter_is_normalised(void **state) {
     static const char schema_json[] =
@@ -217,6 +287,14 @@ static void ordinary_patterns_match_any_number_of_names(void **state) {
     opencrypt_reply reply = insert("k", 20000, "secret_", "_[0-9]+$", false);
     assert_true(reply.ok);
     assert_int_equal(reply.placeholders, 20000);
+}
+
+/* What is cheap to find out again is not remembered without end. */
+static void a_request_may_have_more_names_than_are_remembered(void **state) {
+    (void)state;
+    opencrypt_reply reply = insert("k", 140000, "f", "^f", false);
+    assert_true(reply.ok);
+    assert_int_equal(reply.placeholders, 140000);
 }
 
 /* {bsonType: "object", properties: {name0: inner, name1: inner, …}} */
@@ -263,6 +341,51 @@ static opencrypt_reply index_with_collation(int keys, int fields) {
     bson_destroy(user);
     bson_destroy(index);
     return reply;
+}
+
+/* An insert of one document of `bytes` bytes whose `fields` encrypted fields have their keys' names at as many places.
+ */
+static opencrypt_reply insert_with_pointers(int fields, uint32_t bytes) {
+    bson_t *command = bson_new(), documents, doc, schema, properties;
+    uint8_t *filling = calloc(1, bytes);
+    opencrypt_reply reply;
+    char text[32], json[160];
+    BSON_APPEND_UTF8(command, "insert", "c");
+    bson_append_array_begin(command, "documents", -1, &documents);
+    bson_append_document_begin(&documents, "0", -1, &doc);
+    for (int i = 0; i < fields; i++) {
+        snprintf(text, sizeof text, "f%d", i);
+        BSON_APPEND_INT32(&doc, text, i);
+        snprintf(text, sizeof text, "k%d", i);
+        BSON_APPEND_UTF8(&doc, text, "name");
+    }
+    BSON_APPEND_BINARY(&doc, "filling", BSON_SUBTYPE_BINARY, filling, bytes);
+    bson_append_document_end(&documents, &doc);
+    bson_append_array_end(command, &documents);
+    bson_append_document_begin(command, "jsonSchema", -1, &schema);
+    BSON_APPEND_UTF8(&schema, "bsonType", "object");
+    bson_append_document_begin(&schema, "properties", -1, &properties);
+    for (int i = 0; i < fields; i++) {
+        snprintf(text, sizeof text, "f%d", i);
+        snprintf(json, sizeof json,
+                 "{'encrypt': {'algorithm': 'AEAD_AES_256_CBC_HMAC_SHA_512-Random', 'keyId': '/k%d'}}", i);
+        append_json(&properties, text, json);
+    }
+    bson_append_document_end(&schema, &properties);
+    bson_append_document_end(command, &schema);
+    BSON_APPEND_BOOL(command, "isRemoteSchema", false);
+    opencrypt_analyze(request, bson_get_data(command), command->len, "db", 2, &reply);
+    bson_destroy(command);
+    free(filling);
+    return reply;
+}
+
+static void keys_in_many_places_of_a_large_document_take_steps(void **state) {
+    (void)state;
+    assert_true(insert_with_pointers(100, 4000000).ok);
+    opencrypt_reply reply = insert_with_pointers(400, 4000000);
+    assert_false(reply.ok);
+    assert_string_equal(reply.refusal.rule, "too-complex");
 }
 
 /* Each key is looked for strings below it: keys times fields are bounded. */
@@ -323,32 +446,6 @@ static void many_namespaces_of_a_bulk_write_are_found(void **state) {
 static const char people[] =
     "{'bsonType': 'object', 'properties': {'ssn': ENCRYPTED, 'user': {'bsonType': 'object', 'properties': {'ssn': "
     "ENCRYPTED}}, 'user2': {'bsonType': 'object', 'properties': {'ssn': ENCRYPTED}}}}";
-static const char encrypted_string[] =
-    "{'encrypt': {'algorithm': 'AEAD_AES_256_CBC_HMAC_SHA_512-Deterministic', 'bsonType': 'string', 'keyId': "
-    "[{'$binary': {'base64': 'AAAAAAAAAAAAAAAAAAAAAA==', 'subType': '04'}}]}}";
-
-/* Extended JSON with single quotes, and ENCRYPTED for the schema of an encrypted field. */
-static void append_json(bson_t *to, const char *name, const char *json) {
-    bson_string_t *text = bson_string_new(NULL);
-    for (const char *at = json; *at; at++) {
-        if (strncmp(at, "ENCRYPTED", 9) == 0) {
-            bson_string_append(text, encrypted_string);
-            at += 8;
-        } else {
-            bson_string_append_c(text, *at);
-        }
-    }
-    for (char *at = text->str; *at; at++)
-        *at = *at == '\'' ? '"' : *at;
-    bson_error_t error;
-    bson_t *doc = bson_new_from_json((const uint8_t *)text->str, -1, &error);
-    if (!doc)
-        fail_msg("%s: %s", text->str, error.message);
-    bson_append_document(to, name, -1, doc);
-    bson_destroy(doc);
-    bson_string_free(text, true);
-}
-
 /* `first`, then the `count` times repeated stages, then `last`; NULL: none of these. */
 static void append_stages(bson_t *command, const char *name, const char *first, const char *const repeated[2],
                           int count, const char *last) {
@@ -546,13 +643,18 @@ int main(void) {
         cmocka_unit_test(a_key_name_has_at_most_1024_bytes),
         cmocka_unit_test(many_fields_share_one_pointer),
         cmocka_unit_test(a_pattern_that_backtracks_without_end_is_refused),
+        cmocka_unit_test(costly_names_may_be_of_any_characters),
         cmocka_unit_test(a_request_has_a_budget_of_steps),
         cmocka_unit_test(sixty_documents_of_ten_costly_names_are_ordinary),
         cmocka_unit_test(a_name_is_matched_once_in_a_request),
         cmocka_unit_test(the_same_request_always_gets_the_same_answer),
         cmocka_unit_test(long_names_take_steps),
+        cmocka_unit_test(costly_matches_mean_what_cheap_ones_do),
+        cmocka_unit_test(an_anchored_pattern_starts_once),
         cmocka_unit_test(a_budget_does_not_end_while_a_filter_is_normalised),
         cmocka_unit_test(ordinary_patterns_match_any_number_of_names),
+        cmocka_unit_test(a_request_may_have_more_names_than_are_remembered),
+        cmocka_unit_test(keys_in_many_places_of_a_large_document_take_steps),
         cmocka_unit_test(a_search_for_strings_below_index_keys_is_given_up),
         cmocka_unit_test(many_namespaces_of_a_bulk_write_are_found),
         cmocka_unit_test(alternatives_that_multiply_are_given_up),
