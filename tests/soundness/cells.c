@@ -21,7 +21,7 @@ static const cell_row fixed_rows[] = {
     {F_MATCH, "$gt", "", "arrrrbrbrrrrr"}, {F_MATCH, "$gte", "", "arrrrbrbrrrrr"}, {F_MATCH, "$lt", "", "arrrrbrbrrrrr"},
     {F_MATCH, "$lte", "", "arrrrbrbrrrrr"}, {F_MATCH, "(regex)", "", "arrrrrrarrrr-"}, {F_MATCH, "$regex", "", "arrrrrrarrrr-"},
     {F_MATCH, "$options", "", "arrrrrrarrrr-"}, {F_MATCH, "$type", "", "arrrrrrarrrr-"}, {F_MATCH, "$mod", "", "arrrrrrarrrr-"},
-    {F_MATCH, "$size", "", "arrrrrrarbrr-"}, {F_MATCH, "$bitsAllClear", "", "arrrrrrarrrr-"},
+    {F_MATCH, "$size", "", "arrrrrraraar-"}, {F_MATCH, "$bitsAllClear", "", "arrrrrrarrrr-"},
     {F_MATCH, "$bitsAllSet", "", "arrrrrrarrrr-"}, {F_MATCH, "$bitsAnyClear", "", "arrrrrrarrrr-"},
     {F_MATCH, "$bitsAnySet", "", "arrrrrrarrrr-"}, {F_MATCH, "$elemMatch", "", "arrrrrrrrrrr-"}, {F_MATCH, "$all", "", "arrrrrrrrrrr-"},
     {F_MATCH, "$geoWithin", "", "arrrrrrrrrrr-"}, {F_MATCH, "$geoIntersects", "", "arrrrrrrrrrr-"}, {F_MATCH, "$near", "", "arrrrrrrrrrr-"},

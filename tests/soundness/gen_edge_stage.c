@@ -145,12 +145,57 @@ static value *distorted(edge *e) {
 
 /* ---- malformed ---- */
 
+/* Without an option that is needed. */
+static value *incomplete(gen *g) {
+    const stage_row *row = &stage_options[gen_below(g, stage_option_count)];
+    value *options = filled(g, row->name, "", NULL), *less = value_doc(g->p);
+    const char *names = row->needed;
+    bool constant;
+    const char *name = operand_next(g->p, &names, &constant);
+    if (!name)
+        return one(g, "$sample", value_doc(g->p));
+    while (gen_percent(g, 50) && *names)
+        name = operand_next(g->p, &names, &constant);
+    for (const value *m = options->first; m; m = m->next)
+        if (strcmp(m->name, name) != 0)
+            value_put(g->p, less, m->name, m);
+    return one(g, row->name, less);
+}
+
+/* Inclusion and exclusion, or a field twice. */
+static value *mixed(gen *g) {
+    value *fields = one(g, "x", value_int(g->p, 1));
+    value_put(g->p, fields, gen_percent(g, 50) ? "y" : "x.a", value_int(g->p, gen_percent(g, 50)));
+    if (fields->last->name[0] == 'y')
+        value_put(g->p, fields, "arr", value_int(g->p, value_number(fields->last) == 0));
+    return one(g, "$project", fields);
+}
+
+/* Two accumulators, or none, where one is wanted. */
+static value *twofold(gen *g) {
+    value *both = gen_percent(g, 40) ? value_int(g->p, 1) : one(g, "$sum", value_int(g->p, 1));
+    if (both->type == T_DOC && gen_percent(g, 60))
+        value_put(g->p, both, "$max", text(g, "$x"));
+    else if (both->type == T_DOC)
+        both = value_doc(g->p);
+    if (gen_percent(g, 50))
+        return one(g, "$setWindowFields", filled(g, "$setWindowFields", "output", one(g, "w1", both)));
+    value *fields = one(g, "_id", text(g, "$x"));
+    value_put(g->p, fields, "a1", both);
+    return one(g, "$group", fields);
+}
+
 static value *malformed(gen *g) {
     const place *any = gen_place(g, ANYTHING);
     static const char *const names[] = {"", "a.b", "$a", NULL};
     value *group = one(g, "n", one(g, "$sum", value_int(g->p, 1)));
-    switch (gen_below(g, 9)) {
+    switch (gen_below(g, 14)) {
     case 0: return one(g, "$project", value_doc(g->p));
+    case 8: return incomplete(g);
+    case 9: return one(g, gen_percent(g, 50) ? "$limit" : "$skip", text(g, "x"));
+    case 10: return one(g, "$unwind", text(g, "x"));
+    case 11: return mixed(g);
+    case 12: return twofold(g);
     case 1: return one(g, "$project", one(g, any && gen_percent(g, 40) ? any->path : "a", value_doc(g->p)));
     case 2: return one(g, "$group", group);
     case 3: return one(g, "$bucket", one(g, "groupBy", text(g, "$x")));

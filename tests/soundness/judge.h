@@ -61,6 +61,8 @@ verdict judge_command(judge *j, const value *command, const value *result);
 
 void judge_refuse(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void judge_moot(judge *j);
+/* Every server refuses it, and so do we where the request encrypts. */
+void judge_malformed(judge *j);
 void judge_wrong(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct pairs {

@@ -341,7 +341,7 @@ static const outcome *judge_element_wise(judge *j, const value *o, const value *
     const node *element = &plain_node;
     const touched *bound = j->bound;
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, o->name, it.o->name);
         if (strcmp(it.o->name, "cond") == 0 || strcmp(it.o->name, "in") == 0)
@@ -365,11 +365,11 @@ static bool is_named(const operator_row *row, const value *o) {
 /* Each operand is a context of its own; those of which nothing is counted are constants. */
 static void named_operands(judge *j, const operator_row *row, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name))
-            judge_moot(j);
+            judge_malformed(j);
         if (operand_is_constant(row->operands, it.o->name))
             judge_same(j, it.o, it.r);
         else
@@ -499,7 +499,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
     if (meta && strcmp(value_chars(o->first), "indexKey") == 0)
         return one_outcome(j, (outcome){.kind = FIELD, .node = &unknown_node});
     if (!judge_is_constant(o->first))
-        judge_moot(j);
+        judge_malformed(j);
     judge_same(j, o, r);
     return computed(j);
 }
@@ -507,7 +507,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
     if (operand->next) {
-        judge_moot(j); /* the server's error */
+        judge_malformed(j);
         judge_same(j, o, r);
         return computed(j);
     }

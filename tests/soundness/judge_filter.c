@@ -107,8 +107,8 @@ static void judge_array_spot(judge *j, const value *op, const value *r, const sp
         judge_equality(j, op, r, at);
     else if (matched && strcmp(op->name, "$in") == 0)
         judge_list(j, op, r, at);
-    else if (at->kind == N_ARRAY && strcmp(op->name, "$size") == 0)
-        judge_same(j, op, r);
+    else if ((at->kind == N_ARRAY || at->kind == N_ENCRYPTED) && strcmp(op->name, "$size") == 0)
+        judge_same(j, op, r); /* counts elements, and looks at none */
     else if (kind == NOT)
         judge_refuse(j, "$not on an array that holds something encrypted");
     else

@@ -115,7 +115,9 @@ const node *judge_lookup(judge *j, const value *o, const value *r, const node *a
     if (!judge_options(j, o, "$lookup"))
         return at;
     const node *other = other_of(j, "$lookup", value_get(o, "from"));
-    if (!other || as->type != T_STRING || !local != !there)
+    if (as->type != T_STRING || !local != !there)
+        judge_malformed(j);
+    if (!other)
         judge_moot(j);
     if (j->verdict != V_FINE)
         return at;
@@ -201,7 +203,7 @@ const node *judge_facet(judge *j, const value *o, const value *r, const node *at
     const char *before = j->fixed_in;
     bool nested = j->nested;
     if (o->type != T_DOC || !o->first)
-        judge_moot(j);
+        judge_malformed(j);
     j->nested = true;
     judge_touch_all(j);
     j->fixed_in = "(QE in a facet)";
@@ -268,7 +270,7 @@ const node *judge_fusion(judge *j, const value *o, const value *r, const node *a
     if (!judge_options(j, o, o->name))
         return at;
     if (!pipelines_of(o) || (r && !pipelines_of(r)))
-        judge_moot(j);
+        judge_malformed(j);
     else
         fused(j, pipelines_of(o), r ? pipelines_of(r) : NULL, at);
     if (r && value_placeholders(r) == 0)

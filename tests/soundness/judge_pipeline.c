@@ -102,7 +102,7 @@ static const node *count(judge *j, const value *o, const value *r, const node *a
 static const node *unchanged(judge *j, const value *o, const value *r, const node *at) {
     judge_same(j, o, r);
     if (!value_is_number(o) && o->type != T_DECIMAL)
-        judge_moot(j);
+        judge_malformed(j);
     return at;
 }
 
@@ -153,7 +153,7 @@ static const node *unwind(judge *j, const value *o, const value *r, const node *
     if (o->type != T_STRING && !judge_options(j, o, "$unwind"))
         return at;
     if (!path || path->type != T_STRING || value_chars(path)[0] != '$') {
-        judge_moot(j);
+        judge_malformed(j);
         return at;
     }
     const char *name = value_chars(path) + 1;
@@ -283,7 +283,7 @@ static const node *target(judge *j, const value *o, const value *r, const node *
 
 static const node *match_stage(judge *j, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     return match(j, o, r, at);
 }
 
@@ -401,7 +401,7 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
 const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at) {
     bool first = true;
     if (o->type != T_ARRAY)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); first = false)
         at = judge_stage(j, it.o, it.r, at, first);
     return at;

@@ -204,8 +204,10 @@ const node *judge_projection(judge *j, const value *o, const value *r, const nod
     projection to = {.from = at, .stage = find ? NULL : "$project", .exclusion = excludes(o)};
     if (!find)
         check_shape(j, o);
-    if (is_mixed(o, to.exclusion, true) || has_collision(o))
+    if ((is_mixed(o, to.exclusion, true) || has_collision(o)) && find)
         judge_moot(j);
+    else if (is_mixed(o, to.exclusion, true) || has_collision(o))
+        judge_malformed(j);
     to.out = to.exclusion ? at : judge_empty(j);
     if (!to.exclusion)
         judge_touch_all(j);
@@ -222,7 +224,7 @@ const node *judge_project(judge *j, const value *o, const value *r, const node *
 static const node *add_fields_to(judge *j, const value *o, const value *r, const projection *to, const node *out,
                                  const char *prefix) {
     if (o->type != T_DOC || !o->first || has_collision(o))
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const char *path = join_path(j, prefix, it.o->name);
         if (is_nested(it.o))

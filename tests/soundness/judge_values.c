@@ -103,6 +103,15 @@ bool judge_is_dropped(judge *j, const spot *s, const char *path) {
     return declared->kind != N_PLAIN && declared->kind != N_OBJECT;
 }
 
+void judge_malformed(judge *j) {
+    if (!j->encrypts) {
+        judge_moot(j);
+        return;
+    }
+    judge_note_once(j, F_STAGE, "(malformed)", "");
+    judge_refuse(j, "malformed");
+}
+
 pairs judge_pairs(judge *j, const value *o, const value *r) {
     if (r && r->type != o->type) {
         judge_wrong(j, "'%s' changed its type", o->name ? o->name : "");
