@@ -7,6 +7,7 @@ import commands
 import encrypted_fields
 import expressions
 import match
+import reasons
 import schemas
 import stage_options
 import stages
@@ -23,6 +24,7 @@ def main(folder):
     book = Book()
     for subject in SUBJECTS:
         subject.fill(book)
+    reasons.check()
     book.write(folder, SCHEMAS)
     counts = book.count()
     print(f"cells: {sum(counts.values())} cases: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

@@ -84,7 +84,7 @@ NAMED = {
     "$dateToParts": names("date timezone iso8601"),
     "$dateToString": names("date format timezone onNull"),
     "$dateTrunc": names("date unit binSize timezone startOfWeek"),
-    "$deserializeEJSON": names("input onError"),
+    "$deserializeEJSON": names("input relaxed onError"),
     "$serializeEJSON": names("input relaxed onError"),
     "$filter": names("input cond limit", **{"as": constant("item"), "arrayIndexAs": constant("i")}),
     "$map": {"input": plain(), "as": constant("item"), "arrayIndexAs": constant("i"), "in": carry()},

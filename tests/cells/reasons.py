@@ -16,6 +16,7 @@ PATHS = {
 
 
 REASONS = read("reasons.txt")
+used = set()
 
 
 def own_path(name, error):
@@ -30,7 +31,16 @@ def complete(name, error):
     for pattern, (rule, where) in REASONS.get(area, ()):
         if not fits(pattern, parts):
             continue
+        used.add((area, *pattern))
         path = own_path(parts, error) if where == "@" else None if where == "-" else where[1:]
         said = {"rule": rule, **({"path": path} if path else {})}
         return {**said, **{key: value for key, value in error.items() if key != "path"}}
     raise Mistake(f"{name}: reasons.txt has no line for it")
+
+
+def check():
+    """A line that no cell needs says nothing any more."""
+    for area, lines in REASONS.items():
+        for pattern, _ in lines:
+            if (area, *pattern) not in used:
+                raise Mistake(f"reasons.txt: no cell needs {'/'.join((area, *pattern))}")
