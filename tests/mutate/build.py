@@ -142,6 +142,7 @@ def run(*command):
 
 
 def build(root, folder, jobs):
+    folder = folder.resolve()
     tree, built = folder / "tree", folder / "built"
     mutants, tables, declared = make_tree(root, tree)
     flags = f"-O1 -w -include {tree / 'tests/mutate/mutant.h'}"

@@ -12,6 +12,9 @@ Table = collections.namedtuple("Table", "file line name leaves lines function")
 # Where the number of a table will be.
 NUMBER = "@NUMBER@"
 
+# Texts with such a name list names that a command may hold.
+OPTIONS = "_options"
+
 # Structs and the like that are one value.
 WHOLE = {"oc_str", "uint8_t", "int", "unsigned"}
 
@@ -35,6 +38,8 @@ def table_in(node, path, declared):
     declarators = node.children_by_field_name("declarator")
     if len(declarators) != 1 or declarators[0].type != "init_declarator" or not _is_constant(node):
         return None
+    if declarator_name(declarators[0]).endswith(OPTIONS):
+        return Table(path, node.start_point[0] + 1, declarator_name(declarators[0]), [], [], _function(node))
     declarator, value = declarators[0].child_by_field_name("declarator"), declarators[0].child_by_field_name("value")
     if _array(declarator) is None or value.type != "initializer_list":
         return None
@@ -62,6 +67,8 @@ def _leaves(node, declarator, declared):
 
 def opened(table, node, data):
     """The declaration without its const, and the entry after it. Lines stay where they are."""
+    if not table.leaves:
+        return f"{_variable(node, data)} OC_NAMES({NUMBER}, {table.name})"
     leaves = ", ".join(
         f'OC_LEAF_WHOLE({table.name}, "{type_name}")' if field is None else f'OC_LEAF({table.name}, {field}, "{type_name}")'
         for field, type_name in table.leaves

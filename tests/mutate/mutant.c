@@ -77,6 +77,8 @@ static char *cell_at(const oc_table *t, size_t row, const oc_leaf *leaf) {
 
 static const char *text_at(const oc_table *t, size_t row, const oc_leaf *leaf) {
     const void *cell = cell_at(t, row, leaf);
+    if (leaf->kind == OC_LEAF_NAMES)
+        return cell;
     return leaf->kind == OC_LEAF_STR ? ((const str *)cell)->s : *(const char *const *)cell;
 }
 
@@ -115,6 +117,11 @@ static bool is_null(const oc_table *t, size_t row, const oc_leaf *leaf) {
     return memcmp(cell_at(t, row, leaf), zero, leaf->size) == 0;
 }
 
+/* What is no enum. */
+static bool is_measure(const oc_leaf *leaf) {
+    return strstr(leaf->type, "int") || strcmp(leaf->type, "unsigned") == 0 || strcmp(leaf->type, "size_t") == 0;
+}
+
 static size_t change_count(const oc_table *t, size_t row, const oc_leaf *leaf) {
     size_t others = other_values(t, row, leaf);
     switch (leaf->kind) {
@@ -126,7 +133,8 @@ static size_t change_count(const oc_table *t, size_t row, const oc_leaf *leaf) {
         return is_names(leaf) ? 2 * word_count(text_at(t, row, leaf)) : 1;
     /* NULL or a neighbour's */
     case OC_LEAF_POINTER: return is_null(t, row, leaf) ? others > 0 : 1 + (others > 0);
-    case OC_LEAF_NUMBER: return others ? others : 1;
+    case OC_LEAF_NUMBER: return is_measure(leaf) ? 1 + (others > 0) : others ? others : 1;
+    case OC_LEAF_NAMES: return 2 * word_count(text_at(t, row, leaf));
     }
     return 0;
 }
@@ -139,16 +147,26 @@ static void set_text(const oc_table *t, size_t row, const oc_leaf *leaf, const c
         *(const char **)cell = text;
 }
 
-static void copy_cell(const oc_table *t, size_t row, const oc_leaf *leaf, size_t n) {
+/* Another value of the column, each of an enum's, or one more. */
+static void change_number(const oc_table *t, size_t row, const oc_leaf *leaf, size_t change) {
     size_t from;
-    if (other_value(t, row, leaf, n, &from))
+    if ((change == 0 || !is_measure(leaf)) && other_value(t, row, leaf, change, &from))
         memcpy(cell_at(t, row, leaf), cell_at(t, from, leaf), leaf->size);
     else
         ++*cell_at(t, row, leaf); /* little-endian: the number's lowest byte */
 }
 
-/* In the column of a pointer NULL may be a neighbour's value: then it is that change twice, and the neighbour's next.
- */
+/* The same as for lists that are pointed to, in place: a mark cannot be added. */
+static void change_names(char *text, size_t change) {
+    char *word = text + (word_start(text, change / 2) - text);
+    bool marked = !isalnum((unsigned char)*word);
+    if (change % 2 == 0)
+        word[marked] = '?';
+    else if (marked)
+        *word = ' ';
+}
+
+/* NULL, and another's. */
 static void change_pointer(const oc_table *t, size_t row, const oc_leaf *leaf, size_t change) {
     size_t from;
     bool null = is_null(t, row, leaf);
@@ -164,14 +182,16 @@ static void change_pointer(const oc_table *t, size_t row, const oc_leaf *leaf, s
 }
 
 static void change_cell(const oc_table *t, size_t row, const oc_leaf *leaf, size_t change) {
-    if (is_text(leaf) && !is_null(t, row, leaf))
+    if (leaf->kind == OC_LEAF_NAMES)
+        change_names(cell_at(t, row, leaf), change);
+    else if (is_text(leaf) && !is_null(t, row, leaf))
         set_text(t, row, leaf, changed_text(leaf, text_at(t, row, leaf), change));
     else if (leaf->kind == OC_LEAF_POINTER)
         change_pointer(t, row, leaf, change);
     else if (leaf->kind == OC_LEAF_BOOL)
         *cell_at(t, row, leaf) ^= 1;
     else
-        copy_cell(t, row, leaf, change);
+        change_number(t, row, leaf, change);
 }
 
 /* ---- the list ---- */
@@ -204,7 +224,9 @@ static void describe(const oc_table *t, size_t row, const oc_leaf *leaf, char *o
     uint64_t number = 0;
     size_t like = 0;
     memcpy(&number, cell_at(t, row, leaf), leaf->size < sizeof number ? leaf->size : sizeof number);
-    if (is_text(leaf) || leaf->kind == OC_LEAF_POINTER) {
+    if (leaf->kind == OC_LEAF_NAMES) {
+        snprintf(out, cap, "\"%s\"", text_at(t, row, leaf));
+    } else if (is_text(leaf) || leaf->kind == OC_LEAF_POINTER) {
         while (memcmp(cell_at(t, like, leaf), cell_at(t, row, leaf), leaf->size) != 0)
             like++;
         if (is_null(t, row, leaf))
@@ -221,7 +243,7 @@ static void describe(const oc_table *t, size_t row, const oc_leaf *leaf, char *o
 static void each_change(const oc_table *t, size_t row, size_t leaf_number,
                         void (*each)(const oc_cell *, const oc_leaf *, const char *, const char *)) {
     const oc_leaf *leaf = &t->leaves[leaf_number];
-    char saved[64], from[512], to[512];
+    char saved[512], from[512], to[512];
     size_t count = change_count(t, row, leaf);
     memcpy(saved, cell_at(t, row, leaf), leaf->size);
     describe(t, row, leaf, from, sizeof from);

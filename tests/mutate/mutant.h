@@ -20,7 +20,14 @@ extern const unsigned oc_mutant_end; /* numbers are below */
 
 /* ---- tables ---- */
 
-typedef enum oc_leaf_kind { OC_LEAF_BOOL, OC_LEAF_TEXT, OC_LEAF_STR, OC_LEAF_POINTER, OC_LEAF_NUMBER } oc_leaf_kind;
+typedef enum oc_leaf_kind {
+    OC_LEAF_BOOL,
+    OC_LEAF_TEXT,
+    OC_LEAF_STR, /* an oc_str: a pointer and a length */
+    OC_LEAF_POINTER,
+    OC_LEAF_NUMBER, /* enums, too */
+    OC_LEAF_NAMES,  /* the table is no array of rows, but one text that lists names */
+} oc_leaf_kind;
 
 /* A field of a table's rows, or of one of its rows' structs. */
 typedef struct oc_leaf {
@@ -38,7 +45,6 @@ typedef struct oc_table {
     oc_leaf leaves[OC_MOST_LEAVES]; /* until one without a name */
 } oc_table;
 
-/* oc_str: a pointer and a length. */
 #define OC_LEAF_KIND_OF(x)                                                                                             \
     _Generic((x), _Bool: OC_LEAF_BOOL, char *: OC_LEAF_TEXT, const char *: OC_LEAF_TEXT, default:                      \
              __builtin_classify_type(x) == 5    ? OC_LEAF_POINTER                                                      \
@@ -52,9 +58,11 @@ typedef struct oc_table {
 #define OC_LEAF_WHOLE(table, type)                                                                                     \
     { "value", type, 0, sizeof(table)[0], OC_LEAF_KIND_OF((table)[0]) }
 /* Static objects of a section of their own can be listed, those inside functions among them. */
-#define OC_TABLE(id, table, ...)                                                                                       \
+#define OC_LISTED(id, table, row, ...)                                                                                 \
     static oc_table oc_table_##id __attribute__((section("oc_tables"), used, aligned(8))) = {                          \
-        id, (char *)(table), sizeof(table)[0], sizeof(table) / sizeof(table)[0], {__VA_ARGS__}};
+        id, (char *)(table), row, sizeof(table) / (row), {__VA_ARGS__}};
+#define OC_TABLE(id, table, ...) OC_LISTED(id, table, sizeof(table)[0], __VA_ARGS__)
+#define OC_NAMES(id, text)       OC_LISTED(id, text, sizeof(text), {"names", "char[]", 0, sizeof(text), OC_LEAF_NAMES})
 
 /* One change of one cell. */
 typedef struct oc_cell {

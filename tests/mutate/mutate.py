@@ -21,7 +21,8 @@ CASES = ROOT / "tests/cases"
 
 # What ./dev soundness 10 makes on the machine that the gate runs on, with the evaluator.
 PAIRS_OF_TEN_SECONDS = 250_000
-QUICK = 0.1  # seconds: unit tests below come before the pairs
+SEED_OF_PAIRS = 1
+QUICK = 0.5  # seconds: unit tests below come before the pairs
 
 
 def options():
@@ -35,6 +36,7 @@ def options():
     parser.add_argument("--floor-cells", metavar="PERCENT", type=float, default=100)
     parser.add_argument("--floor-code", metavar="PERCENT", type=float, default=95)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="cases and quick unit tests only: a first look")
     parser.add_argument("--list", action="store_true", help="list the mutants, and put them to nothing")
     parser.add_argument("--survivors", metavar="FILE", help="write them there, too, in the form of equivalent.txt")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/mutate", help=argparse.SUPPRESS)
@@ -48,35 +50,52 @@ def say(text):
     print(f"[{time.strftime('%H:%M:%S')}] {text}", file=sys.stderr, flush=True)
 
 
-def is_come_by(mutant, reached, units):
-    return mutant.place == 0 or mutant.place in reached or any(mutant.place in u.reached for u in units)
+class Trial:
+    """Mutants, put to one test after the other: each to what those before have let live."""
 
+    def __init__(self, made, mutants, wanted):
+        self.made, self.wanted = made, wanted
+        self.mutants, self.alive = mutants, mutants
+        self.come_by = set()  # the places that some test comes by
 
-def survivors(mutants, server, units, jobs):
-    """Cheap tests first; each is put only to what the ones before have let live."""
-    reached = server.reached()
-    alive = [m for m in mutants if is_come_by(m, reached, units)]
-    apart = [m for m in mutants if not is_come_by(m, reached, units)]
-    say(f"{len(mutants)} mutants, {len(apart)} of them where no test comes by")
+    def _put_to(self, name, places, kill):
+        """`places`: which the test comes by."""
+        self.come_by |= places
+        killed = kill([m for m in self.alive if m.place == 0 or m.place in places])
+        self.alive = [m for m in self.alive if m.name not in killed]
+        say(f"{name}: killed {len(killed)}, {len(self.alive)} are left")
 
-    def server_kills(what, bit):
-        concerned = [m for m in alive if m.place == 0 or reached.get(m.place, 0) & bit]
-        return concerned, server.killed(what, concerned)
+    def put_to_cases(self, server):
+        reached = {place for place, who in server.reached().items() if who & subjects.CASES}
+        self._put_to("cases", reached, lambda mutants: server.killed("cases", mutants))
 
-    def unit_kills(unit):
-        return alive, subjects.killed_by_unit(unit, alive, CASES, jobs)
+    def put_to_unit(self, unit):
+        kill = lambda mutants: subjects.killed_by_unit(unit, mutants, CASES, self.wanted.jobs)
+        self._put_to(unit.name, unit.reached, kill)
 
-    quick = [u for u in units if u.seconds < QUICK]
-    slow = [u for u in units if u.seconds >= QUICK]
-    steps = [("cases", lambda: server_kills("cases", subjects.CASES))]
-    steps += [(u.name, lambda u=u: unit_kills(u)) for u in quick]
-    steps += [("pairs", lambda: server_kills("pairs", subjects.PAIRS))]
-    steps += [(u.name, lambda u=u: unit_kills(u)) for u in slow]
-    for name, step in steps:
-        _, killed = step()
-        alive = [m for m in alive if m.name not in killed]
-        say(f"{name} killed {len(killed)}, {len(alive)} are left")
-    return alive, apart
+    def put_to_pairs(self):
+        server = open_server(self.made, self.wanted, self.wanted.pairs)
+        reached = {place for place, who in server.reached().items() if who & subjects.PAIRS}
+        self._put_to("pairs", reached, lambda mutants: server.killed("pairs", mutants))
+        server.close()
+
+    def run(self, server):
+        """Cheap tests first."""
+        self.put_to_cases(server)
+        units = sorted((subjects.unit(self.made, name, CASES) for name in self.made.units), key=lambda u: u.seconds)
+        for unit in units:
+            if unit.seconds < QUICK:
+                self.put_to_unit(unit)
+        if self.wanted.quick:
+            return
+        self.put_to_pairs()
+        for unit in units:
+            if unit.seconds >= QUICK:
+                self.put_to_unit(unit)
+
+    def is_apart(self, mutant):
+        """Where no test comes by."""
+        return mutant.place != 0 and mutant.place not in self.come_by
 
 
 # ---- the report
@@ -107,16 +126,15 @@ def meets(title, floor, mutants, lived):
     return fine
 
 
-def report(mutants, alive, apart, wanted):
-    for m in sorted([*alive, *apart], key=lambda m: (m.file, m.line)):
-        print_survivor(m, " (no test comes by)" if m in apart else "")
-    lived = [*alive, *apart]
-    print_totals("file", lambda m: m.file, mutants, lived)
-    print_totals("kind", lambda m: m.kind, mutants, lived)
+def report(trial, wanted):
+    for m in sorted(trial.alive, key=lambda m: (m.file, m.line)):
+        print_survivor(m, " (no test comes by)" if trial.is_apart(m) else "")
+    print_totals("file", lambda m: m.file, trial.mutants, trial.alive)
+    print_totals("kind", lambda m: m.kind, trial.mutants, trial.alive)
     print()
 
     def part(is_cell):
-        return [[m for m in of if (m.kind == "cell") == is_cell] for of in (mutants, lived)]
+        return [[m for m in of if (m.kind == "cell") == is_cell] for of in (trial.mutants, trial.alive)]
 
     fine = [meets("cells", wanted.floor_cells, *part(True)), meets("code", wanted.floor_code, *part(False))]
     return all(fine)
@@ -128,26 +146,34 @@ def write_survivors(path, lived):
             out.write(all_mutants.entry_text(m, f"? {m.kind}, line {m.line}") + "\n")
 
 
+def open_server(made, wanted, pairs):
+    return subjects.Server(made, CASES, pairs, SEED_OF_PAIRS, wanted.jobs)
+
+
+def wanted_mutants(made, server, wanted):
+    with open(HERE / "equivalent.txt") as lines:
+        entries = all_mutants.read_equivalent(lines)
+    mutants = all_mutants.without_equivalent(all_mutants.every(made, server), entries)
+    return all_mutants.chosen(mutants, wanted)
+
+
 def main():
     wanted = options()
     say("building")
     made = building.build(ROOT, wanted.folder, wanted.jobs)
-    server = subjects.Server(made, CASES, wanted.pairs, 1, wanted.jobs)
-    with open(HERE / "equivalent.txt") as lines:
-        entries = all_mutants.read_equivalent(lines)
-    mutants = all_mutants.without_equivalent(all_mutants.every(made, server), entries)
-    mutants = all_mutants.chosen(mutants, wanted)
+    server = open_server(made, wanted, 0)  # without pairs it is small, and quick to fork
+    mutants = wanted_mutants(made, server, wanted)
     if wanted.list:
         for m in mutants:
             print_survivor(m, "")
         return 0
-    units = [subjects.unit(made, name, CASES) for name in made.units]
-    units.sort(key=lambda u: u.seconds)
-    alive, apart = survivors(mutants, server, units, wanted.jobs)
+    say(f"{len(mutants)} mutants")
+    trial = Trial(made, mutants, wanted)
+    trial.run(server)
     server.close()
     if wanted.survivors:
-        write_survivors(wanted.survivors, [*alive, *apart])
-    return 0 if report(mutants, alive, apart, wanted) else 1
+        write_survivors(wanted.survivors, trial.alive)
+    return 0 if report(trial, wanted) else 1
 
 
 if __name__ == "__main__":

@@ -17,7 +17,10 @@ ASSIGNED = {"+=": "-=", "-=": "+=", "|=": "&=", "&=": "|=", "*=": "+=", "<<=": "
 COMPARISONS = set(SHIFTED)
 
 # Functions of which a string argument is a name that a command may hold, not text for people.
-NAMING = {"oc_str_is", "oc_str_starts", "oc_bson_find", "strcmp", "oc_stage_options", "oc_expect_options", "oc_find_operand"}
+NAMING = {
+    "oc_str_is", "oc_str_starts", "oc_bson_find", "strcmp", "find_once", "oc_stage_options", "oc_options", "facts", "bind_named",
+    "oc_build_name", "oc_put_name", "put_head", "put_string", "put_bool", "put_key", "put_bound", "put_text_index", "write_list",
+}
 
 LITERALS = {"true": "false", "false": "true"}
 
@@ -93,13 +96,15 @@ def names_in(literal_text):
 
 
 def string(node, context):
-    """Another name in place of each."""
+    """Another name in place of each, and each without its mark."""
     if not is_name(node):
         return
     original = text(node)
     for at, word in names_in(original):
         mark = len(word) - len(word.lstrip("=<"))
         yield "name", original[: at + mark] + "?" + original[at + mark :]
+        if mark:
+            yield "name", original[:at] + original[at + mark :]
 
 
 def is_name(node):

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
+#include <time.h>
 
 #include "cases.h"
 #include "expect.h"
@@ -13,7 +14,10 @@
 #include "opencrypt.h"
 #include "trial.h"
 
-enum { COMMANDS_PER_SCHEMA = 25, MUTATED_COMMANDS = 10 /* per cent */, MOST_MS = 400 };
+enum { COMMANDS_PER_SCHEMA = 25, MUTATED_COMMANDS = 10 /* per cent */ };
+
+/* A unit that takes longer than the slowest by so much hangs. */
+enum { LEAST_LIMIT_US = 60 * 1000, TIMES_SLOWEST = 20 };
 
 typedef struct unit {
     /* A case, or one of the commands of a world. */
@@ -34,6 +38,8 @@ struct units {
     group cases, worlds;
 };
 
+static clock_t slowest; /* of all units, in microseconds of processor time (POSIX: CLOCKS_PER_SEC) */
+
 /* ---- groups ---- */
 
 static unit *add(group *g) {
@@ -49,7 +55,10 @@ static size_t row_size(const group *g) {
     return (g->count + 7) / 8;
 }
 
-static void note_reached(group *g, size_t i, unsigned char *places, unsigned char bit) {
+/* After the unit, which began at `start`, has run unmutated. */
+static void note(group *g, size_t i, clock_t start, unsigned char *places, unsigned char bit) {
+    if (clock() - start > slowest)
+        slowest = clock() - start;
     for (unsigned place = 0; place < oc_mutant_end; place++)
         if (oc_reached[place]) {
             g->reached[place * row_size(g) + i / 8] |= (unsigned char)(1 << i % 8);
@@ -63,20 +72,26 @@ static bool comes_by(const group *g, size_t i, unsigned place) {
 
 /* A unit that hangs is ended by SIGPROF, and is noticed by that. */
 static void limit_time(void) {
-    struct itimerval limit = {.it_value = {.tv_usec = MOST_MS * 1000}};
+    long most = LEAST_LIMIT_US + TIMES_SLOWEST * (long)slowest;
+    struct itimerval limit = {.it_value = {.tv_sec = most / 1000000, .tv_usec = most % 1000000}};
     setitimer(ITIMER_PROF, &limit, NULL);
 }
 
 /* ---- cases ---- */
 
+static const char *kept(const char *text) {
+    return text ? strdup(text) : NULL;
+}
+
 static void keep_case(const oc_case *c, void *data) {
     unit *u = add(data);
     u->expected = *c;
-    u->expected.name = strdup(c->name);
+    u->expected.name = kept(c->name);
     u->expected.command = bson_copy(c->command);
     u->expected.reply = c->reply ? bson_copy(c->reply) : NULL;
-    u->expected.path = c->path ? strdup(c->path) : NULL;
-    u->expected.message = c->message ? strdup(c->message) : NULL;
+    u->expected.rule = kept(c->rule);
+    u->expected.path = kept(c->path);
+    u->expected.message = kept(c->message);
 }
 
 static bool case_holds(const oc_case *c, opencrypt_request *request) {
@@ -243,21 +258,23 @@ units *units_read(const char *folder, size_t pairs, unsigned long seed) {
 
 void units_record(units *u, unsigned char *reached) {
     for (size_t i = 0; i < u->cases.count; i++) {
+        clock_t start = clock();
         memset(oc_reached, 0, oc_mutant_end);
         if (!case_holds_alone(&u->cases.list[i])) {
             fprintf(stderr, "fails without a mutant: %s\n", u->cases.list[i].expected.name);
             exit(2);
         }
-        note_reached(&u->cases, i, reached, 1);
+        note(&u->cases, i, start, reached, 1);
     }
     for (size_t i = 0; i < u->worlds.count; i++) {
+        clock_t start = clock();
         memset(oc_reached, 0, oc_mutant_end);
         opencrypt_engine *engine = opencrypt_engine_new();
         opencrypt_request *request = opencrypt_request_new(engine, 0);
         ask_world(&u->worlds.list[i], request, true);
         opencrypt_request_free(request);
         opencrypt_engine_free(engine);
-        note_reached(&u->worlds, i, reached, 2);
+        note(&u->worlds, i, start, reached, 2);
     }
 }
 

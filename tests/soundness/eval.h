@@ -9,9 +9,13 @@
 
 typedef struct eval {
     pool *p;
-    const value *documents; /* of the collection */
-    const char *collection;
-    const collection *origin;
+    const value *documents;   /* of the collection */
+    const collection *origin; /* what the schema says of them */
+    struct {
+        const value *documents;
+        const collection *origin;
+    } collections[MAX_COLLECTIONS]; /* that pipelines can read */
+    unsigned collection_count;
     const struct vault *vault; /* of the tokens; NULL: plaintext */
     bool inserting;            /* the update makes a new document */
     bool failed;               /* the server would give an error */
@@ -38,6 +42,14 @@ bool eval_truth(const value *v);
 const value *eval_expression(eval *e, const value *expression, const value *doc);
 /* Lists are arrays of documents. */
 const value *eval_pipeline(eval *e, const value *pipeline, const value *docs);
+const value *eval_group(eval *e, const value *fields, const value *docs);
+const value *eval_sort_by_count(eval *e, const value *key, const value *docs);
+const value *eval_bucket(eval *e, const value *operand, const value *docs);
+const value *eval_window_fields(eval *e, const value *operand, const value *docs);
+const value *eval_lookup(eval *e, const value *operand, const value *docs);
+const value *eval_graph_lookup(eval *e, const value *operand, const value *docs);
+const value *eval_facet(eval *e, const value *outputs, const value *docs);
+const value *eval_union_with(eval *e, const value *operand, const value *docs);
 const value *eval_project(eval *e, const value *fields, const value *doc);
 const value *eval_sort(eval *e, const value *keys, const value *docs);
 const value *eval_update(eval *e, const value *update, const value *doc);

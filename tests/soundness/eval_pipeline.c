@@ -135,6 +135,13 @@ static const value *limit(eval *e, const value *n, const value *docs) {
     return out;
 }
 
+/* Any documents would do; the first are the same on both sides. */
+static const value *sample(eval *e, const value *operand, const value *docs) {
+    const value *size = value_get(operand, "size");
+    e->failed |= !size;
+    return size ? limit(e, size, docs) : docs;
+}
+
 static const value *skip(eval *e, const value *n, const value *docs) {
     value *out = value_array(e->p);
     double left = value_number(n);
@@ -241,102 +248,6 @@ static const value *replace_root(eval *e, const value *operand, const value *doc
     return docs;
 }
 
-static bool holds(const value *array, const value *v) {
-    for (const value *m = array->first; m; m = m->next)
-        if (eval_equal(m, v))
-            return true;
-    return false;
-}
-
-static const value *collected(eval *e, const value *op, const value *docs) {
-    bool once = strcmp(op->name, "$addToSet") == 0;
-    value *list = value_array(e->p);
-    for (const value *doc = docs->first; doc; doc = doc->next) {
-        const value *v = eval_expression(e, op, doc);
-        if (v && !(once && holds(list, v)))
-            value_push(e->p, list, v);
-    }
-    return list;
-}
-
-static const value *summed(eval *e, const value *op, const value *docs) {
-    double sum = 0;
-    unsigned n = 0;
-    for (const value *doc = docs->first; doc; doc = doc->next) {
-        const value *v = eval_expression(e, op, doc);
-        if (!v || !(value_is_number(v) || v->type == T_DECIMAL))
-            continue;
-        sum += v->type == T_DECIMAL ? v->bytes[0] : value_number(v);
-        n++;
-    }
-    if (strcmp(op->name, "$sum") == 0)
-        return value_double(e->p, sum);
-    return n ? value_double(e->p, sum / n) : value_null(e->p);
-}
-
-static const value *extreme(eval *e, const value *op, const value *docs) {
-    int direction = strcmp(op->name, "$min") == 0 ? 1 : -1;
-    const value *best = NULL;
-    for (const value *doc = docs->first; doc; doc = doc->next) {
-        const value *v = eval_expression(e, op, doc);
-        if (v && v->type != T_NULL && (!best || eval_compare(v, best) * direction < 0))
-            best = v;
-    }
-    return best ? best : value_null(e->p);
-}
-
-static const value *accumulated(eval *e, const value *accumulator, const value *docs) {
-    const value *op = accumulator->type == T_DOC ? accumulator->first : NULL;
-    if (!op) {
-        e->failed = true;
-        return value_null(e->p);
-    }
-    if (strcmp(op->name, "$push") == 0 || strcmp(op->name, "$addToSet") == 0)
-        return collected(e, op, docs);
-    if (strcmp(op->name, "$sum") == 0 || strcmp(op->name, "$avg") == 0)
-        return summed(e, op, docs);
-    if (strcmp(op->name, "$min") == 0 || strcmp(op->name, "$max") == 0)
-        return extreme(e, op, docs);
-    if (strcmp(op->name, "$first") == 0 || strcmp(op->name, "$last") == 0) {
-        const value *v = eval_expression(e, op, op->name[1] == 'f' ? docs->first : docs->last);
-        return v ? v : value_null(e->p);
-    }
-    e->unknown = true;
-    return value_null(e->p);
-}
-
-static const value *group_key(eval *e, const value *expression, const value *doc) {
-    const value *key = expression ? eval_expression(e, expression, doc) : NULL;
-    return key ? key : value_null(e->p);
-}
-
-static const value *group(eval *e, const value *fields, const value *docs) {
-    const value *id = value_get(fields, "_id");
-    value *keys = value_array(e->p), *out = value_array(e->p);
-    for (const value *doc = docs->first; doc; doc = doc->next) {
-        const value *key = group_key(e, id, doc);
-        if (!holds(keys, key))
-            value_push(e->p, keys, key);
-    }
-    for (const value *key = keys->first; key; key = key->next) {
-        value *members = value_array(e->p), *made = value_one(e->p, "_id", key);
-        for (const value *doc = docs->first; doc; doc = doc->next)
-            if (eval_equal(group_key(e, id, doc), key))
-                value_push(e->p, members, doc);
-        for (const value *m = fields->first; m; m = m->next)
-            if (m != id)
-                value_put(e->p, made, m->name, accumulated(e, m, members));
-        value_push(e->p, out, made);
-    }
-    return out;
-}
-
-static const value *sort_by_count(eval *e, const value *key, const value *docs) {
-    value *fields = value_one(e->p, "_id", key);
-    value_put(e->p, fields, "count", value_one(e->p, "$sum", value_int(e->p, 1)));
-    return eval_sort(e, value_one(e->p, "count", value_int(e->p, -1)), group(e, fields, docs));
-}
-
 static const value *redact(eval *e, const value *operand, const value *docs) {
     const value *list = value_get(operand, "$cond");
     value *out = value_array(e->p);
@@ -351,59 +262,6 @@ static const value *redact(eval *e, const value *operand, const value *docs) {
     return out;
 }
 
-/* Documents of this collection only; NULL otherwise. */
-static const value *foreign(eval *e, const value *name) {
-    if (name && name->type == T_STRING && strcmp(value_chars(name), e->collection) == 0)
-        return e->documents;
-    e->unknown = true;
-    return NULL;
-}
-
-static const value *joined(eval *e, const value *operand, const value *doc, const value *others) {
-    const value *local = value_get(operand, "localField"), *there = value_get(operand, "foreignField");
-    const value *pipeline = value_get(operand, "pipeline");
-    if (local && there) {
-        const value *v = eval_path(e, doc, value_chars(local));
-        if (v && v->type == T_REGEX)
-            e->unknown = true;
-        const value *test =
-            v && v->type == T_ARRAY ? value_one(e->p, "$in", v) : value_one(e->p, "$eq", v ? v : value_null(e->p));
-        others = match(e, value_one(e->p, value_chars(there), test), others);
-    }
-    return pipeline ? eval_pipeline(e, pipeline, others) : others;
-}
-
-static const value *lookup(eval *e, const value *operand, const value *docs) {
-    const value *others = foreign(e, value_get(operand, "from")), *as = value_get(operand, "as");
-    value *out = value_array(e->p);
-    if (!others || !as)
-        return docs;
-    for (const value *doc = docs->first; doc; doc = doc->next)
-        value_push(e->p, out, eval_with(e, doc, value_chars(as), joined(e, operand, doc, others)));
-    return out;
-}
-
-static const value *facet(eval *e, const value *outputs, const value *docs) {
-    value *made = value_doc(e->p), *out = value_array(e->p);
-    for (const value *m = outputs->first; m; m = m->next)
-        value_put(e->p, made, m->name, eval_pipeline(e, m, docs));
-    value_push(e->p, out, made);
-    return out;
-}
-
-static const value *union_with(eval *e, const value *operand, const value *docs) {
-    const value *others = foreign(e, operand->type == T_STRING ? operand : value_get(operand, "coll"));
-    const value *pipeline = operand->type == T_DOC ? value_get(operand, "pipeline") : NULL;
-    if (!others)
-        return docs;
-    if (pipeline)
-        others = eval_pipeline(e, pipeline, others);
-    value *out = value_copy(e->p, docs);
-    for (const value *doc = others->first; doc; doc = doc->next)
-        value_push(e->p, out, doc);
-    return out;
-}
-
 static stage *stage_of(const char *name) {
     static const struct {
         const char *name;
@@ -414,19 +272,23 @@ static stage *stage_of(const char *name) {
         {"$addFields", set},
         {"$set", set},
         {"$unset", unset},
-        {"$group", group},
+        {"$group", eval_group},
         {"$sort", eval_sort},
         {"$limit", limit},
         {"$skip", skip},
         {"$unwind", unwind},
         {"$count", count},
-        {"$sortByCount", sort_by_count},
+        {"$sortByCount", eval_sort_by_count},
         {"$redact", redact},
         {"$replaceWith", replace_with},
         {"$replaceRoot", replace_root},
-        {"$lookup", lookup},
-        {"$facet", facet},
-        {"$unionWith", union_with},
+        {"$lookup", eval_lookup},
+        {"$facet", eval_facet},
+        {"$unionWith", eval_union_with},
+        {"$graphLookup", eval_graph_lookup},
+        {"$bucket", eval_bucket},
+        {"$setWindowFields", eval_window_fields},
+        {"$sample", sample},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++)
         if (strcmp(table[i].name, name) == 0)

@@ -359,6 +359,32 @@ static value *around_filter(gen *g, value *filter) {
     }
 }
 
+/* The pipeline as one that another stage, or a view, runs. */
+static value *nested(gen *g, value *pipeline) {
+    value *operand;
+    switch (gen_below(g, 3)) {
+    case 0: operand = one(g, "$facet", one(g, "f1", pipeline)); break;
+    case 1:
+        operand = one(g, "from", value_string(g->p, g->c->name));
+        value_put(g->p, operand, "pipeline", pipeline);
+        value_put(g->p, operand, "as", value_string(g->p, "w"));
+        operand = one(g, "$lookup", operand);
+        break;
+    default:
+        operand = one(g, "coll", value_string(g->p, g->c->name));
+        value_put(g->p, operand, "pipeline", pipeline);
+        operand = one(g, "$unionWith", operand);
+    }
+    return list2(g, operand, NULL);
+}
+
+static value *as_view(gen *g, const value *pipeline) {
+    value *command = one(g, "create", value_string(g->p, "v"));
+    value_put(g->p, command, "viewOn", value_string(g->p, g->c->name));
+    value_put(g->p, command, "pipeline", pipeline);
+    return command;
+}
+
 static value *around_stage(edge *e, const value *stage) {
     gen *g = e->g;
     bool first = stage && e->row->family == F_STAGE && e->at.stored && gen_percent(g, 80);
@@ -368,8 +394,10 @@ static value *around_stage(edge *e, const value *stage) {
         value_push(g->p, e->at.stages, stage);
     if (stage && !first && gen_percent(g, 20))
         add_stage(g, &e->at, "$limit", value_int(g->p, 3));
+    if (gen_percent(g, 5) && (g->w->several || g->w->qe))
+        return as_view(g, e->at.stages);
     value *command = one(g, "aggregate", value_string(g->p, g->c->name));
-    value_put(g->p, command, "pipeline", e->at.stages);
+    value_put(g->p, command, "pipeline", gen_percent(g, 12) ? nested(g, e->at.stages) : e->at.stages);
     value_put(g->p, command, "cursor", value_doc(g->p));
     return command;
 }

@@ -45,6 +45,8 @@ typedef struct judge {
     unsigned reached_count;
     cell blamed;          /* for the refusal */
     const char *fixed_in; /* the server rewrites no comparisons in this part of a pipeline: the row of that rule */
+    bool nested;          /* the pipeline is one of a stage, or a view's */
+    bool view;            /* it is stored */
     const char *command;  /* its name in the tables */
     bool completes;       /* statements of an update whose reply is marked */
     const touched *bound; /* names of variables */

@@ -375,6 +375,7 @@ static void judge_view(judge *j, const value *o, const value *r) {
     j->fixed_in = "(QE in a view)"; /* the documents are silent: what is stored so the server would not rewrite */
     if (value_get(o, "validator"))
         judge_moot(j);
+    j->nested = j->view = true;
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (!is(it.o, "pipeline"))
             judge_same(j, it.o, it.r);

@@ -12,6 +12,8 @@ static const node *foreign(judge *j, const value *name) {
     }
     const collection *c = world_find(j->w, value_chars(name));
     judge_note(j, SITE_PLAIN);
+    if (!c && j->view)
+        judge_moot(j); /* fine as long as no literal meets it */
     if (!c || (!j->w->several && c != j->c)) {
         judge_refuse(j, "another collection without a schema");
         return NULL;
@@ -26,11 +28,14 @@ static const node *foreign_pipeline(judge *j, const value *name, const value *o,
         judge_bind(j, m->name);
     const collection *here = j->c;
     const touched *before = j->touched;
+    bool nested = j->nested;
+    j->nested = true;
     j->touched = NULL;
     j->c = world_find(j->w, value_chars(name));
     const node *out = judge_pipeline(j, o, r, node_of_collection(j->p, j->c));
     j->c = here;
     j->touched = before;
+    j->nested = nested;
     j->bound = bound;
     return out;
 }
@@ -194,8 +199,10 @@ static bool is_name(const char *name) {
 const node *judge_facet(judge *j, const value *o, const value *r, const node *at) {
     const node *out = judge_empty(j);
     const char *before = j->fixed_in;
+    bool nested = j->nested;
     if (o->type != T_DOC || !o->first)
         judge_moot(j);
+    j->nested = true;
     judge_touch_all(j);
     j->fixed_in = "(QE in a facet)";
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
@@ -206,6 +213,7 @@ const node *judge_facet(judge *j, const value *o, const value *r, const node *at
         out = judge_write(j, out, it.o->name, node_array(j->p, judge_pipeline(j, it.o, it.r, at), false));
     }
     j->fixed_in = before;
+    j->nested = nested;
     return out;
 }
 

@@ -385,6 +385,8 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
         unsupported(j, it.o->name);
         return at;
     }
+    if (j->nested && (row->first || row->last || strcmp(row->stage, "$facet") == 0))
+        judge_moot(j); /* where the server allows it, and where we do, the documents do not say */
     if ((row->first && !first) || (row->last && o->next)) {
         if (j->encrypts)
             judge_refuse(j, "%s at another place than its own", it.o->name);

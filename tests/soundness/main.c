@@ -33,6 +33,7 @@ typedef struct run {
     unsigned aimed;   /* per cent of the commands that aim at a cell of the table */
     cells cells;
     unsigned cursors[SITES]; /* the row that is next */
+    unsigned left[SITES];    /* rows of which something is wanted still */
     bool show_table;
     unsigned reports; /* of failures, at most */
     double floor;     /* per cent of the cells; 0: none */
@@ -131,9 +132,25 @@ static unsigned next_row(run *r, site s) {
     return row;
 }
 
+static void count_left(run *r) {
+    for (unsigned s = 0; s < SITES; s++) {
+        r->left[s] = 0;
+        for (unsigned row = 0; row < r->cells.count; row++)
+            r->left[s] += !cells_complete(&r->cells, row, (site)s);
+    }
+}
+
+/* Rather one of which much is left: not every schema has every kind of field. */
+static site next_site(run *r) {
+    site a = (site)rng_below(&r->rng, SITES), b = (site)rng_below(&r->rng, SITES);
+    if (r->edges.made % 512 == 0)
+        count_left(r);
+    return rng_percent(&r->rng, 20) ? SITE_PLAIN : r->left[a] >= r->left[b] ? a : b;
+}
+
 static const value *aimed(run *r, gen *g) {
-    for (unsigned tries = 0; tries < 8; tries++) {
-        site s = rng_percent(&r->rng, 25) ? SITE_PLAIN : (site)rng_below(&r->rng, SITES);
+    for (unsigned tries = 0; tries < 12; tries++) {
+        site s = next_site(r);
         const value *command = gen_edge(g, &r->cells.rows[next_row(r, s)], s);
         if (command)
             return command;

@@ -92,12 +92,28 @@ static const char *stored_soundly(const vault *v, const value *docs, const colle
     return NULL;
 }
 
-static const char *compare_meanings(bench *b, const value *plain, const value *marked, const collection *c,
-                                    const value *docs, bool *evaluated) {
+/* Documents of all collections; only commands that may read others need those. */
+static void put_collections(bench *b, const world *w, const collection *c, uint64_t seed, eval *original,
+                            eval *encrypted, vault *v) {
+    for (unsigned i = 0; i < w->count; i++) {
+        const collection *origin = &w->collections[i];
+        const value *docs = documents_for(b, w, origin, seed + i), *tokens = tokenised(v, docs, origin);
+        original->collections[i].origin = encrypted->collections[i].origin = origin;
+        original->collections[i].documents = docs;
+        encrypted->collections[i].documents = tokens;
+        if (origin != c)
+            continue;
+        original->documents = docs;
+        encrypted->documents = tokens;
+    }
+    original->collection_count = encrypted->collection_count = w->count;
+}
+
+static const char *compare_meanings(bench *b, const world *w, const value *plain, const value *marked,
+                                    const collection *c, uint64_t seed, bool *evaluated) {
     vault v = {.p = &b->pool};
-    eval original = {.p = &b->pool, .documents = docs, .collection = c->name, .origin = c};
-    eval encrypted = {
-        .p = &b->pool, .documents = tokenised(&v, docs, c), .collection = c->name, .origin = c, .vault = &v};
+    eval original = {.p = &b->pool, .origin = c}, encrypted = {.p = &b->pool, .origin = c, .vault = &v};
+    put_collections(b, w, c, seed, &original, &encrypted, &v);
     /* A copy in which no member is shared, since conflicts between updates are found by identity. */
     const value *expected = eval_command(&original, tokens_for_placeholders(&v, plain));
     const value *got = eval_command(&encrypted, tokens_for_placeholders(&v, marked));
@@ -129,7 +145,7 @@ static const char *evaluated(bench *b, const world *w, const value *command, con
         result = value_get(result, "explain");
     }
     const collection *c = target(w, command);
-    return c ? compare_meanings(b, command, result, c, documents_for(b, w, c, seed), done) : NULL;
+    return c ? compare_meanings(b, w, command, result, c, seed, done) : NULL;
 }
 
 static const char *check_flags(bool encrypts, const value *reply, const opencrypt_reply *given) {

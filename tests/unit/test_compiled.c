@@ -225,6 +225,20 @@ static const char queryable[] =
                                                                 "\"strMinQueryLength\": 2, \"strMaxQueryLength\": 5, "
                                                                 "\"strMaxLength\": 60}}]}";
 
+static void a_text_index_may_fold_diacritics(void **state) {
+    (void)state;
+    opencrypt_schema *schema = compile_well(
+        OPENCRYPT_SCHEMA_ENCRYPTED_FIELDS,
+        "{\"fields\": [{\"path\": \"text\", \"keyId\": " UUID(
+            "AA") ", \"bsonType\": \"string\", "
+                  "\"queries\": {\"queryType\": \"prefix\", \"strMinQueryLength\": 2, \"strMaxQueryLength\": 9, "
+                  "\"diacriticSensitive\": false}}]}");
+    const opencrypt_index *index = at(schema, "text")->encryption->index;
+    assert_true(index->case_sensitive);
+    assert_false(index->diacritic_sensitive);
+    opencrypt_schema_free(schema);
+}
+
 static void a_queryable_field_has_its_index(void **state) {
     static const uint8_t one[4] = {1}, largest[4] = {0xFF, 0xFF, 0xFF, 0x7F};
     (void)state;
@@ -407,6 +421,7 @@ int main(void) {
         cmocka_unit_test(a_path_is_plain_encrypted_above_below_or_in_conflict),
         cmocka_unit_test(a_schema_may_encrypt_nothing),
         cmocka_unit_test(a_csfle_field_has_algorithm_types_and_key),
+        cmocka_unit_test(a_text_index_may_fold_diacritics),
         cmocka_unit_test(a_queryable_field_has_its_index),
         cmocka_unit_test(fields_come_as_they_are_written),
         cmocka_unit_test(steps_tell_names_from_patterns),

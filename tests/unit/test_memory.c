@@ -7,6 +7,7 @@
 
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -179,12 +180,14 @@ static void every_allocation_may_fail(void **state) {
 
 /* ---- schemas and placeholders ---- */
 
+/* Of names and patterns whose lengths make the path of a field grow at each of its parts. */
 static const char schema_json[] =
     "{\"bsonType\": \"object\", \"properties\": {\"ssn\": {\"encrypt\": {\"algorithm\": "
-    "\"AEAD_AES_256_CBC_HMAC_SHA_512-Random\", \"keyId\": \"/key\"}}, \"user\": {\"bsonType\": \"object\", "
-    "\"patternProperties\": {\"^a rather long pattern, longer than the buffer that a path has at first\": "
-    "{\"encrypt\": "
+    "\"AEAD_AES_256_CBC_HMAC_SHA_512-Random\", \"keyId\": \"/key\"}}, \"user%.*s\": {\"bsonType\": \"object\", "
+    "\"additionalProperties\": {\"bsonType\": \"string\"}, \"patternProperties\": {\"^a%.*s\": {\"encrypt\": "
     "{\"algorithm\": \"AEAD_AES_256_CBC_HMAC_SHA_512-Random\", \"keyId\": \"/key\"}}}}}}";
+enum { LONGEST_NAME = 12 };
+static const char filling[LONGEST_NAME + 1] = "eeeeeeeeeeee";
 
 static const char reply_json[] =
     "{\"result\": {\"documents\": [{\"a name that makes the path grow a little\": [{\"$binary\": {\"base64\": "
@@ -241,8 +244,13 @@ static void fail_each_of(void (*run)(const bson_t *doc), const char *json, long 
 }
 
 static void every_allocation_of_a_schema_may_fail(void **state) {
+    char json[1024];
     (void)state;
-    fail_each_of(compile_failing, schema_json, 8);
+    for (int name = 0; name <= LONGEST_NAME; name++)
+        for (int pattern = 0; pattern <= LONGEST_NAME; pattern++) {
+            snprintf(json, sizeof json, schema_json, name, filling, pattern, filling);
+            fail_each_of(compile_failing, json, 8);
+        }
 }
 
 static void every_allocation_of_placeholders_may_fail(void **state) {

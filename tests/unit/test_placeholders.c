@@ -132,6 +132,9 @@ static void assert_refused(const refused *row) {
 
 #define CSFLE(members) "{\"ki\": " UUID("A") members "}"
 #define QE(a, t, v)    "{\"t\": " #t ", \"a\": " #a ", " KEYS ", \"v\": " v ", \"cm\": " LONG(4) "}"
+#define BETWEEN(limit, members)                                                                                        \
+    "{\"lowerBound\": 0, \"lbIncluded\": true, \"upperBound\": 0, \"ubIncluded\": true, \"indexMin\": " limit          \
+    ", \"indexMax\": " limit members "}"
 #define EDGES(members) "{\"edgesInfo\": " members ", \"payloadId\": 0, \"firstOperator\": 1}"
 
 static void malformed_placeholders_are_refused(void **state) {
@@ -173,6 +176,11 @@ static void malformed_placeholders_are_refused(void **state) {
         {3, QE(3, 1, "{\"v\": \"x\", \"min\": \"x\", \"max\": \"x\"}"), "v", "'v' is not of a type"},
         {3, QE(3, 1, "{\"v\": 5, \"min\": 0, \"max\": 9, \"precision\": -1}"), "precision", "must not be negative"},
         {3, QE(3, 1, "{\"v\": 5, \"min\": 0, \"max\": 9, \"trimFactor\": 1.5}"), "trimFactor", "must be of type int"},
+        {3, QE(3, 1, "{\"v\": 5, \"min\": " LONG(0) ", \"max\": 9}"), "min", "'min' is not of the type of the value"},
+        {3, QE(3, 1, "{\"v\": 5, \"min\": 0, \"max\": 9, \"trimFactor\": -1}"), "trimFactor", "must not be negative"},
+        {3, QE(3, 2, EDGES(BETWEEN("\"x\"", ""))), "indexMin", "'indexMin' is not of a type"},
+        {3, QE(3, 2, EDGES(BETWEEN("0", ", \"precision\": -1"))), "precision", "must not be negative"},
+        {3, QE(3, 2, EDGES(BETWEEN("0", ", \"trimFactor\": -1"))), "trimFactor", "must not be negative"},
         {3, QE(3, 2, "{\"v\": 5, \"min\": 0, \"max\": 9}"), "payloadId", "'payloadId' is missing"},
         {3, QE(3, 2, "{\"payloadId\": 0, \"firstOperator\": 5}"), "firstOperator", "has an unknown value"},
         {3, QE(3, 2, "{\"payloadId\": 0, \"firstOperator\": 1, \"secondOperator\": -1}"), "secondOperator",
@@ -455,7 +463,7 @@ static void only_placeholders_are_given_out(void **state) {
 }
 
 static void a_reply_without_encryption_has_no_placeholders(void **state) {
-    static const char *const falses[] = {"false", "0", "0.0", "null", LONG(0)};
+    static const char *const falses[] = {"false", "0", "0.0", "null", LONG(0), "{\"$undefined\": true}"};
     bool refused_at_end;
     (void)state;
     for (size_t i = 0; i < sizeof falses / sizeof falses[0]; i++) {
@@ -467,6 +475,24 @@ static void a_reply_without_encryption_has_no_placeholders(void **state) {
         bson_t *doc = from_json(text);
         assert_int_equal(exhaust(bson_get_data(doc), doc->len, &refused_at_end), 0);
         assert_false(refused_at_end);
+        bson_destroy(doc);
+    }
+}
+
+/* What is no false, whatever it is. */
+static void a_reply_that_may_be_encrypted_is_read(void **state) {
+    static const char *const trues[] = {"true", "1", "\"false\"", "{}", "{\"$numberDouble\": \"NaN\"}"};
+    bool refused_at_end;
+    (void)state;
+    for (size_t i = 0; i < sizeof trues / sizeof trues[0]; i++) {
+        char text[256];
+        snprintf(text, sizeof text,
+                 "{\"schemaRequiresEncryption\": %s, \"result\": {\"x\": {\"$binary\": {\"base64\": \"AA==\", "
+                 "\"subType\": \"06\"}}}}",
+                 trues[i]);
+        bson_t *doc = from_json(text);
+        assert_int_equal(exhaust(bson_get_data(doc), doc->len, &refused_at_end), 0);
+        assert_true(refused_at_end); /* the placeholder is found, and is none */
         bson_destroy(doc);
     }
 }
@@ -504,6 +530,7 @@ static void all_placeholders_of_all_cases_are_read(void **state) {
 
 static void algorithms_and_types_have_names(void **state) {
     (void)state;
+    assert_string_equal(opencrypt_algorithm_name(OPENCRYPT_DETERMINISTIC), "deterministic");
     assert_string_equal(opencrypt_algorithm_name(OPENCRYPT_TEXT), "text");
     assert_string_equal(opencrypt_algorithm_name((opencrypt_algorithm)77), "unknown");
     assert_string_equal(opencrypt_type_name(2), "string");
@@ -526,6 +553,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test_teardown(a_text_has_the_lengths_of_its_indexes, tear_down),
         cmocka_unit_test(only_placeholders_are_given_out),
         cmocka_unit_test(a_reply_without_encryption_has_no_placeholders),
+        cmocka_unit_test(a_reply_that_may_be_encrypted_is_read),
         cmocka_unit_test(all_placeholders_of_all_cases_are_read),
         cmocka_unit_test(algorithms_and_types_have_names),
     };

@@ -144,7 +144,7 @@ static uint8_t *make_pair(const oc_edit *edit, const uint8_t *base, uint8_t *p) 
     *p++ = OC_ARRAY;
     memcpy(p, base + edit->at + 1, name);
     p += name + 4;
-    for (char digit = '0'; digit < '2'; digit++) {
+    for (int digit = '0'; digit < '2'; digit++) {
         *p++ = edit->type;
         *p++ = (uint8_t)digit;
         *p++ = 0;
