@@ -85,8 +85,6 @@ static void remove_from_cache(oc_cache *cache, entry *e) {
 }
 
 static void add_to_cache(oc_cache *cache, entry *e) {
-    if (e->tree.size > MAX_BYTES)
-        return;
     while (cache->oldest && (cache->stats.count >= MAX_ENTRIES || cache->stats.bytes + e->tree.size > MAX_BYTES))
         remove_from_cache(cache, cache->oldest);
     e->next_in_bucket = cache->buckets[e->hash % BUCKETS];

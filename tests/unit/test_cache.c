@@ -179,53 +179,6 @@ static void what_does_not_compile_is_not_kept(void **state) {
     bson_destroy(bad);
 }
 
-/* {properties: {a0…: <encrypted>, …}}: a tree of some megabytes, or of more than the cache may hold. */
-static bson_t *large_schema(int n, int fields) {
-    bson_t *small = schema_of(0), *doc = bson_new(), properties, field;
-    bson_iter_t it, found;
-    const uint8_t *bytes;
-    uint32_t len;
-    bson_iter_init(&it, small);
-    assert_true(bson_iter_find_descendant(&it, "properties.f0", &found));
-    bson_iter_document(&found, &len, &bytes);
-    bson_init_static(&field, bytes, len);
-    BSON_APPEND_UTF8(doc, "bsonType", "object");
-    bson_append_document_begin(doc, "properties", -1, &properties);
-    for (int i = 0; i < fields; i++) {
-        char name[32];
-        snprintf(name, sizeof name, "a%d_%d", n, i);
-        BSON_APPEND_DOCUMENT(&properties, name, &field);
-    }
-    bson_append_document_end(doc, &properties);
-    bson_destroy(small);
-    return doc;
-}
-
-static oc_cache_stats compile_large(oc_cache *cache, int n, int fields) {
-    bson_t *schema = large_schema(n, fields);
-    oc_cache_stats stats;
-    const oc_tree *tree = get(cache, OC_CSFLE_LOCAL, schema);
-    assert_non_null(tree);
-    oc_cache_release(cache, tree);
-    oc_cache_stats_get(cache, &stats);
-    bson_destroy(schema);
-    return stats;
-}
-
-static void the_bytes_of_the_cache_are_bounded(void **state) {
-    enum { MOST_BYTES = 64 * 1024 * 1024, FIELDS = 20000 };
-    oc_cache *cache = oc_cache_new();
-    oc_cache_stats one = compile_large(cache, 0, FIELDS), last = one;
-    (void)state;
-    assert_int_equal(one.count, 1);
-    for (int i = 1; last.count == (size_t)i; i++)
-        last = compile_large(cache, i, FIELDS);
-    assert_true(last.count > 1 && last.bytes <= MOST_BYTES && last.bytes + one.bytes > MOST_BYTES);
-    oc_cache_stats more = compile_large(cache, 0, (int)(MOST_BYTES / one.bytes + 1) * FIELDS);
-    assert_int_equal(more.count, last.count); /* too large for any cache: this request alone has it */
-    oc_cache_free(cache);
-}
-
 static void assert_too_deep(const bson_t *schema) {
     oc_error error = {.rule = OC_NONE};
     oc_cache *cache = oc_cache_new();
@@ -287,7 +240,6 @@ int main(void) {
         cmocka_unit_test(the_cache_keeps_so_many_bytes),
         cmocka_unit_test(a_tree_has_so_many_bytes),
         cmocka_unit_test(what_does_not_compile_is_not_kept),
-        cmocka_unit_test(the_bytes_of_the_cache_are_bounded),
         cmocka_unit_test(a_schema_is_not_nested_without_end),
         cmocka_unit_test(no_cache_is_freed_as_well),
         cmocka_unit_test(threads_share_the_cache),
