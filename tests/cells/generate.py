@@ -10,14 +10,29 @@ import match
 import reasons
 import schemas
 import stage_options
+import stage_shapes
 import stages
+import stored
 import trees
 import updates
 from book import Book
 from forms import SCHEMAS
 from mistake import Mistake
 
-SUBJECTS = (match, trees, expressions, accumulators, stages, stage_options, updates, commands, schemas, encrypted_fields)
+SUBJECTS = (
+    match,
+    stored,
+    trees,
+    expressions,
+    accumulators,
+    stages,
+    stage_options,
+    stage_shapes,
+    updates,
+    commands,
+    schemas,
+    encrypted_fields,
+)
 
 
 def main(folder):

@@ -88,7 +88,9 @@ NAMED = {
     "$serializeEJSON": names("input relaxed onError"),
     "$filter": names("input cond limit", **{"as": constant("item"), "arrayIndexAs": constant("i")}),
     "$map": {"input": plain(), "as": constant("item"), "arrayIndexAs": constant("i"), "in": carry()},
-    "$reduce": names("input initialValue in", **{name: constant(name.lower()) for name in ("as", "valueAs", "arrayIndexAs")}),
+    "$reduce": names(
+        "input initialValue in", **{name: constant(name.lower()) for name in ("as", "valueAs", "arrayIndexAs")}
+    ),
     "$median": names("input", method=constant("approximate")),
     "$percentile": names("input p", method=constant("approximate")),
     "$sigmoid": names("input onNull"),

@@ -9,9 +9,23 @@ from patterns import fits, read
 
 # The path that a part of a cell's name speaks of.
 PATHS = {
-    "deterministic": "det", "random": "rand", "above": "obj", "below": "det.x", "equality": "eq", "range": "range",
-    "text": "text", "unindexed": "none", "above-qe": "obj", "below-qe": "eq.x", "pointer": "ptr", "unknown": "u",
-    "array": "rows", "in-array": "rows.det", "current": "det", "in-array-plain": "rows.plain", "joined": "rows.det",
+    "deterministic": "det",
+    "random": "rand",
+    "above": "obj",
+    "below": "det.x",
+    "equality": "eq",
+    "range": "range",
+    "text": "text",
+    "unindexed": "none",
+    "above-qe": "obj",
+    "below-qe": "eq.x",
+    "pointer": "ptr",
+    "unknown": "u",
+    "array": "rows",
+    "in-array": "rows.det",
+    "current": "det",
+    "in-array-plain": "rows.plain",
+    "joined": "rows.det",
 }
 
 
