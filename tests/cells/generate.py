@@ -7,6 +7,7 @@ import commands
 import encrypted_fields
 import expressions
 import match
+import pipeline_updates
 import reasons
 import schemas
 import stage_options
@@ -29,6 +30,7 @@ SUBJECTS = (
     stage_options,
     stage_shapes,
     updates,
+    pipeline_updates,
     commands,
     schemas,
     encrypted_fields,
