@@ -350,6 +350,8 @@ OPTIONS = {
             name: constant(sample)
             for name, sample in {
                 "index": "i",
+                "query": "x",
+                "model": "m",
                 "queryVector": [1],
                 "numCandidates": 9,
                 "limit": 1,

@@ -1,7 +1,20 @@
 """Stages: each at each place of a pipeline, in updates, in views, in sub-pipelines, and what may follow it."""
 
 import documents
-from forms import COLLECTION, CSFLE, Open, aggregate, answer, csfle, mark, mark_eq, nothing, qe, stage_not_allowed
+from forms import (
+    COLLECTION,
+    CSFLE,
+    Open,
+    Refused,
+    aggregate,
+    answer,
+    csfle,
+    mark,
+    mark_eq,
+    nothing,
+    qe,
+    stage_not_allowed,
+)
 from match import both
 
 ANYWHERE, FIRST, LAST, NEVER = "anywhere", "first", "last", "never"
@@ -402,15 +415,29 @@ def add_views(area):
         area.add(name, "in-view-create", case, "then-known-name")
         case = answer({"schema": "nothing", "command": create_view(stage, {"$match": {"m": {"$gt": 5}}})}, Open())
         area.add("$match", "in-view-create", case, f"unknown-name-after-{name}")
-    for kind, condition, said in (
-        ("deterministic", {"det": "x"}, Open()),
-        ("exists", {"det": {"$exists": True}}, None),
-        ("plain", {"plain": "x"}, None),
-    ):
-        command = {**create_view({"$match": condition}), "csfleEncryptionSchemas": both(people=CSFLE, v={})}
-        if kind == "deterministic":
-            continue
-        area.add("$match", "in-view-create", {"command": command, "result": "unchanged"}, f"schema-of-viewOn/{kind}")
+
+
+# Over a collection that encrypts, with its schema in the request.
+OVER_ENCRYPTED = {
+    "exists": ({"$match": {"det": {"$exists": True}}}, "unchanged"),
+    "plain": ({"$match": {"plain": "x"}}, "unchanged"),
+    "deterministic": ({"$match": {"det": {"$eq": "x"}}}, {"$match": {"det": {"$eq": mark("x")}}}),
+    "random": ({"$match": {"rand": "x"}}, Open("rand")),
+    "order": ({"$match": {"det": {"$gt": "x"}}}, Open("det")),
+    "sorted": ({"$sort": {"det": 1}}, Open("det")),
+    "grouped-by-random": ({"$group": {"_id": "$rand"}}, Open("rand")),
+    "literal": ({"$addFields": {"x": "a"}}, "unchanged"),
+    "unknown-stage": ({"$nothing": 1}, Open()),
+}
+
+
+def add_views_over_encrypted(area):
+    for command, build in (("create", create_view), ("collMod", change_view)):
+        for kind, (stage, said) in OVER_ENCRYPTED.items():
+            verdict = build(said) if isinstance(said, dict) and not isinstance(said, (Open, Refused)) else said
+            it = {**build(stage), "csfleEncryptionSchemas": both(people=CSFLE, v={})}
+            name = next(iter(stage)) if kind != "unknown-stage" else "unknown"
+            area.add(name, f"in-view-{command}", answer({"command": it}, verdict), f"over-encrypted/{kind}")
 
 
 # ---- stages that no row names ----
@@ -438,4 +465,5 @@ def fill(book):
     add_more(area)
     add_qe_subs(area)
     add_views(area)
+    add_views_over_encrypted(area)
     add_unknown(area)
