@@ -459,12 +459,6 @@ static bool check_object(const predicate *p, const oc_elem *e) {
            oc_check_dropped_below(p->f->a, p->f->root, p->path.name, e, "$eq");
 }
 
-/* Whether stages have made the tree, so that some path may lead to nothing. */
-static bool is_derived(const oc_node *tree) {
-    return tree->past || tree->unseen || tree->base || tree->rest == &oc_absent_node ||
-           (tree->kind == OC_ABOVE && tree->either);
-}
-
 /* An upsert stores what a filter says of it. */
 static bool may_be_stored(const filter *f, oc_str name) {
     const char *dot = memchr(name.s, '.', name.n);
@@ -478,7 +472,7 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
         return oc_fail_safe_content(f->a, &p.path, "upsert");
     if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
         return false;
-    if (is_derived(f->root) && !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
+    if ((f->root->unseen || oc_dropped_any(f->root)) && !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);
