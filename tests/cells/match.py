@@ -528,6 +528,15 @@ def twice(said, column):
     return {path: {"$not": operators}}
 
 
+def add_alone(area):
+    """Operators that go with another one: what they do by themselves."""
+    for operator in ("$options", "$maxDistance", "$minDistance", "$uniqueDocs"):
+        operators = {operator: SAMPLES[operator][operator]}
+        for column, place in PLACES.items():
+            said = verdict(column, place, operator, operators)
+            area.add(operator, column, place.case({place.path: operators}, said), "alone")
+
+
 def add_implicit(area):
     """Equality without an operator, and a bare regular expression."""
     for column, place in PLACES.items():
@@ -551,6 +560,7 @@ def fill(book):
     area = book.area("match", documents.FIELD + documents.SHAPES + ["implicit"])
     negated = book.area("not", [op for op in documents.FIELD if op not in ("$not", "$options")])
     add_operators(area, negated)
+    add_alone(area)
     add_implicit(area)
     add_kinds(area)
     add_above(area)
