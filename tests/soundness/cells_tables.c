@@ -100,7 +100,7 @@ const stage_kind stage_kinds[] = {
     {"$geoNear", LEAVES_ALL, false}, {"$setWindowFields", LEAVES_ALL, false}, {"$densify", LEAVES_ALL, false}, {"$fill", LEAVES_ALL, false},
     {"$replaceRoot", LEAVES_NONE, true}, {"$replaceWith", LEAVES_NONE, true}, {"$group", LEAVES_NONE, false},
     {"$sortByCount", LEAVES_NONE, false}, {"$count", LEAVES_NONE, false}, {"$bucket", LEAVES_NONE, false},
-    {"$bucketAuto", LEAVES_NONE, false}, {"$facet", LEAVES_NONE, false}, {"$redact", LEAVES_FOREIGN, false},
+    {"$bucketAuto", LEAVES_NONE, false}, {"$facet", LEAVES_NONE, false}, {"$rerank", LEAVES_ALL, false}, {"$score", LEAVES_ALL, false}, {"$redact", LEAVES_FOREIGN, false},
     {"$unionWith", LEAVES_FOREIGN, false},
     /* clang-format on */
 };
@@ -126,6 +126,8 @@ const stage_row stage_options[] = {
      "path"},
     {"$rankFusion", "input combination scoreDetails", "input"},
     {"$scoreFusion", "input combination scoreDetails", "input"},
+    {"$rerank", "model query path numDocsToRerank", "path"},
+    {"$score", "score weight normalization scoreDetails", "score"},
     {"$collStats", "latencyStats storageStats count queryExecStats", ""},
     {"$indexStats", "", ""},
     {"$listSearchIndexes", "id name", ""},

@@ -74,6 +74,9 @@ static value *literal(edge *e) {
 static value *comparison(edge *e, const char *op) {
     gen *g = e->g;
     value *operands = value_array(g->p), *v = gen_percent(g, 15) ? other(g) : literal(e);
+    const place *encrypted = gen_place(g, COMPARABLE);
+    if (encrypted && gen_percent(g, 20)) /* against which nothing but its like may stand */
+        v = value_string(g->p, pool_text(g->p, "$%s", encrypted->path));
     bool in = strcmp(op, "$in") == 0;
     if (in || gen_percent(g, 70)) {
         value_push(g->p, operands, edge_path(e));

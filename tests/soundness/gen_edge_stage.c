@@ -44,6 +44,10 @@ static const filler fillers[] = {
     {"$densify", "range", RANGE},
     {"$fill", "sortBy", KEYS},
     {"$fill", "output", METHOD},
+    {"$rerank", "model", NAME},
+    {"$rerank", "path", NAME},
+    {"$rerank", "numDocsToRerank", NUMBER},
+    {"$score", "score", PATH_X},
     {"$lookup", "from", HERE},
     {"$lookup", "localField", NAME},
     {"$lookup", "foreignField", NAME},
@@ -105,7 +109,7 @@ static value *fill_with(gen *g, const filler *f) {
         range = list_of(g, value_int(g->p, 0));
         value_push(g->p, range, value_int(g->p, 5));
         return range;
-    case HERE: return text(g, gen_percent(g, 30) ? plain_collection(g) : g->c->name);
+    case HERE: return text(g, gen_percent(g, 50) ? plain_collection(g) : g->c->name);
     case OUTPUT: return window_output(g, "w1");
     case PIPELINES: return pipelines(g, f->stage);
     case METHOD: return one(g, "y", one(g, "method", text(g, "locf")));
@@ -445,7 +449,7 @@ static value *then_compared(edge *e) {
 /* What an option with the field in it looks like. */
 static value *option_with(edge *e, const char *stage, const char *option) {
     gen *g = e->g;
-    if (operand_known("groupBy startWith partitionBy", option) ||
+    if (operand_known("groupBy startWith partitionBy score", option) ||
         (strcmp(stage, "$unwind") == 0 && strcmp(option, "path") == 0) || strcmp(option, "_id") == 0)
         return edge_path(e);
     if (strcmp(option, "sortBy") == 0)

@@ -152,7 +152,7 @@ stage_rule judge_project, judge_add_fields, judge_unset_stage, judge_replace_wit
 stage_rule judge_group, judge_sort_by_count, judge_bucket, judge_bucket_auto, judge_window_fields, judge_densify,
     judge_fill;
 stage_rule judge_lookup, judge_graph_lookup, judge_facet, judge_union_with, judge_fusion;
-stage_rule judge_search, judge_search_meta, judge_vector_search;
+stage_rule judge_search, judge_search_meta, judge_vector_search, judge_rerank, judge_score;
 const node *judge_empty(judge *j);
 /* `child` written at the path, which may not lie below an encrypted one. `operand`: of the stage. */
 const node *judge_write(judge *j, const node *at, const char *path, const node *child);

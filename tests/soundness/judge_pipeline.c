@@ -344,6 +344,8 @@ static const stage_rule_row *rule_of(const char *stage) {
         {"$setWindowFields", judge_window_fields, false, false, false},
         {"$densify", judge_densify, false, false, false},
         {"$fill", judge_fill, false, false, false},
+        {"$rerank", judge_rerank, false, false, false},
+        {"$score", judge_score, false, false, false},
         {"$geoNear", geo_near, true, false, false},
         {"$search", judge_search, true, false, false},
         {"$searchMeta", judge_search_meta, true, false, false},

@@ -1,4 +1,5 @@
-/* $search, $searchMeta, $vectorSearch: they pass when every path that they name is plain, and can be seen. */
+/* $search, $searchMeta, $vectorSearch, $rerank, $score: they pass when every path that they name is plain, and can be
+ * seen. */
 
 #include <string.h>
 
@@ -94,5 +95,30 @@ const node *judge_vector_search(judge *j, const value *o, const value *r, const 
     for (size_t i = 0; i < 2; i++)
         if (value_get(o, filters[i]))
             vector_filter(j, value_get(o, filters[i]), at);
+    return at;
+}
+
+const node *judge_rerank(judge *j, const value *o, const value *r, const node *at) {
+    judge_same(j, o, r);
+    if (judge_options(j, o, "$rerank"))
+        path(j, value_get(o, "path"), at, "$rerank");
+    return at;
+}
+
+const node *judge_score(judge *j, const value *o, const value *r, const node *at) {
+    if (!judge_options(j, o, "$score"))
+        return at;
+    for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
+        bool computes = strcmp(it.o->name, "score") == 0 || strcmp(it.o->name, "weight") == 0;
+        int before = judge_enter(j, F_STAGE, "$score", "score");
+        const node *n = computes ? judge_settle(j, judge_expression(j, it.o, it.r, at)) : &plain_node;
+        if (!computes)
+            judge_same(j, it.o, it.r);
+        if (node_holds(j->p, n)) {
+            judge_note(j, judge_node_site(n));
+            judge_refuse(j, "$score over something encrypted");
+        }
+        judge_leave(j, before);
+    }
     return at;
 }

@@ -155,6 +155,8 @@ static const node *computed(judge *j, const projection *to, const value *o, cons
     const node *made = settle_at(j, judge_expression(j, o, r, to->from), path);
     judge_leave(j, before);
     note_field(j, to, to->stage ? "path" : "(computed)", path);
+    if (node_find(j->p, to->from, path).node->kind == N_CONFLICT)
+        judge_moot(j); /* whether writing over it is a use of it, the documents leave open */
     return made;
 }
 
