@@ -93,7 +93,9 @@ static bool is_find_operator(const value *v) {
 /* Inclusion or computing together with exclusion, which the server refuses. */
 static bool is_mixed(const value *fields, bool exclusion, bool top) {
     for (const value *m = fields->first; m; m = m->next) {
-        bool flag = is_flag(m) && !(top && strcmp(m->name, "_id") == 0);
+        if (top && strcmp(m->name, "_id") == 0)
+            continue; /* it may be left out of an inclusion, and so may what is below it, as far as we ask */
+        bool flag = is_flag(m);
         bool computes = !is_flag(m) && !is_nested(m) && !is_find_operator(m);
         if ((flag && is_true(m) == exclusion) || (computes && exclusion) ||
             (is_nested(m) && is_mixed(m, exclusion, false)))
