@@ -53,19 +53,6 @@ static bool compare_with(const oc_scope *s, const oc_result *r, const oc_result 
     return oc_fail_operand(s, r, op);
 }
 
-/* A field beside which constants stand: none of them may say what its object has lost. */
-static bool check_lost(const oc_scope *s, const oc_results *results, const oc_result *r, const char *op) {
-    bool document = r->node->past != NULL; /* it remembers by itself */
-    oc_str path = document ? no_path : r->path;
-    for (size_t i = 0; (document || path.n) && i < results->count; i++) {
-        const oc_node *other = results->items[i].node;
-        for (const oc_literal *l = other->kind == OC_PLAIN ? other->literal : NULL; l; l = l->next)
-            if (!oc_check_dropped_below(s->a, document ? r->node : s->tree, path, &l->value, op))
-                return false;
-    }
-    return true;
-}
-
 OC_APART bool oc_compare_results(const oc_scope *s, const oc_results *results, const char *op) {
     const oc_result *encrypted = first_encrypted(results);
     if (encrypted && s->kept)
@@ -78,11 +65,11 @@ OC_APART bool oc_compare_results(const oc_scope *s, const oc_results *results, c
         return true; /* there is nothing to compare it with */
     for (size_t i = 0; i < results->count; i++) {
         const oc_result *r = &results->items[i];
-        if (oc_is_dropped(r->node) || (!encrypted && r->node->kind != OC_PLAIN))
+        if (!oc_check_dropped(s, r, op))
+            return false;
+        if (!encrypted && r->node->kind != OC_PLAIN)
             return oc_fail_operand(s, r, op);
         if (encrypted && r != encrypted && !compare_with(s, r, encrypted, op))
-            return false;
-        if (!encrypted && !check_lost(s, results, r, op))
             return false;
     }
     return !encrypted || oc_check_comparable(s->a, encrypted->node->meta, &(oc_path){NULL, encrypted->path}, op);

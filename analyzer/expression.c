@@ -105,6 +105,23 @@ bool oc_is_dropped(const oc_node *node) {
     return node->absent && node->past;
 }
 
+/* Such a field, or an object of an expression that has one in it. */
+static const oc_node *find_dropped(const oc_node *node) {
+    if (node->kind != OC_PLAIN || oc_is_dropped(node))
+        return oc_is_dropped(node) ? node : NULL;
+    for (size_t i = 0; node->rest == &oc_absent_node && i < node->children.count; i++) {
+        const oc_node *dropped = find_dropped(node->children.entries[i].value);
+        if (dropped)
+            return dropped;
+    }
+    return NULL;
+}
+
+bool oc_check_dropped(const oc_scope *s, const oc_result *r, const char *op) {
+    const oc_node *dropped = find_dropped(r->node);
+    return !dropped || oc_fail_dropped(s->a, r->path, dropped->past->stage, op);
+}
+
 OC_APART bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op) {
     return oc_fail(a->error, OC_FIELD_DROPPED, &(oc_path){NULL, path}, op, "put the comparison before that stage",
                    "Cannot compare the encrypted field '%s' after %s has dropped it: nothing would match, and the "
@@ -142,12 +159,14 @@ OC_APART bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str
     while (oc_next(&it, &member)) {
         bool same = e->type == OC_ARRAY || oc_str_starts(member.name, "$"); /* an operator's operand */
         oc_str below = path;
+        if (!oc_derive_work(&a->lookup))
+            return false;
         if (member.type != OC_DOCUMENT && member.type != OC_ARRAY && same)
             continue;
         if (!same && !join_path(a, path, member.name, &below))
             return false;
-        if (!oc_derive_work(&a->lookup) || !(same ? oc_check_dropped_below(a, tree, below, &member, op)
-                                                  : check_dropped_member(a, tree, below, &member, op)))
+        if (!(same ? oc_check_dropped_below(a, tree, below, &member, op)
+                   : check_dropped_member(a, tree, below, &member, op)))
             return false;
     }
     return true;
@@ -229,6 +248,12 @@ static const oc_node *followed(const oc_scope *s, const oc_node *node, unsigned 
     return maybe_array ? oc_derive_maybe_array(node, &s->a->lookup) : node;
 }
 
+static const oc_node *fail_component(const oc_scope *s, oc_str path) {
+    oc_fail(s->a->error, OC_COMMAND_SHAPE, &(oc_path){NULL, path}, s->place, NULL,
+            "A field path may not have an empty component: '%s'", oc_name(path).text);
+    return NULL;
+}
+
 const oc_node *oc_follow(const oc_scope *s, const oc_node *root, oc_str path) {
     const oc_node *node = root;
     const char *end = path.s + path.n;
@@ -239,6 +264,8 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *root, oc_str path) {
         const char *stop = dot ? dot : end;
         if (at > path.s && node->kind != OC_ARRAY_OF)
             maybe_array = maybe_array || oc_may_be_array(node);
+        if (stop == at)
+            return fail_component(s, path);
         node = take_step(s, node, path, (oc_str){at, (size_t)(stop - at)}, &arrays);
         if (!node || (node->kind == OC_PLAIN && !node->children.count) || !dot)
             break;
@@ -250,7 +277,7 @@ const oc_node *oc_follow(const oc_scope *s, const oc_node *root, oc_str path) {
         fail_step(s, node, path, end);
         return NULL;
     }
-    if (node == &oc_absent_node || node->held[0])
+    if (node == &oc_absent_node || node->held[0] || (node == &oc_plain_node && oc_dropped_holds(root)))
         node = followed_to_nothing(s, root, path, node);
     return node ? followed(s, node, arrays, maybe_array) : NULL;
 }
@@ -560,6 +587,56 @@ static OC_APART bool fail_operator(const oc_scope *s, oc_str name) {
                    "Unrecognized expression '%s'", oc_name(name).text);
 }
 
+/* ---- what constants may say beside a document that has lost fields ---- */
+
+/* The document that an operand is, or is in, with the path to it; NULL: it is none. */
+static const oc_node *operand_document(const oc_scope *s, const oc_elem *e, oc_str *path) {
+    oc_str text = e->type == OC_STRING ? oc_elem_str(e) : no_path;
+    if (!oc_str_starts(text, "$"))
+        return NULL;
+    *path = (oc_str){text.s + 1, text.n - 1};
+    if (!oc_str_starts(text, "$$"))
+        return s->tree;
+    const char *dot = memchr(text.s, '.', text.n);
+    oc_str name = {text.s + 2, (dot ? (size_t)(dot - text.s) : text.n) - 2};
+    *path = dot ? (oc_str){dot + 1, text.n - name.n - 3} : no_path;
+    const oc_variable *v = find_variable(s, name);
+    return v ? v->node : s->tree;
+}
+
+static bool compares_values(const char *op) {
+    static const char *const names[] = {
+        "$cmp",        "$eq",  "$gt", "$gte",           "$in",        "$indexOfArray",
+        "$lt",         "$lte", "$ne", "$setDifference", "$setEquals", "$setIntersection",
+        "$setIsSubset"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcmp(op, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Objects among the operands are read as they are written: whatever is computed beside, a constant in them travels. */
+static bool check_beside(const oc_scope *s, const oc_elem *operand, const oc_elem *field, const char *op) {
+    oc_str path;
+    const oc_node *document = operand_document(s, field, &path);
+    oc_iter it = oc_elem_iter(operand);
+    oc_elem e;
+    while (document && oc_dropped_any(document) && oc_next(&it, &e))
+        if ((e.type == OC_DOCUMENT || e.type == OC_ARRAY) && !oc_check_dropped_below(s->a, document, path, &e, op))
+            return false;
+    return true;
+}
+
+/* Fields among `members`, the operands themselves or an array among them. */
+static OC_APART bool check_operands(const oc_scope *s, const oc_elem *operand, const oc_elem *members, const char *op) {
+    oc_iter it = oc_elem_iter(members);
+    oc_elem e;
+    while (members->type == OC_ARRAY && oc_next(&it, &e))
+        if (!(e.type == OC_STRING ? check_beside(s, operand, &e, op) : check_operands(s, operand, &e, op)))
+            return false;
+    return true;
+}
+
 /* Constants beside what is known. */
 static OC_APART bool known_comparison(const oc_scope *s, oc_frame *inner, const oc_elem *operand, oc_results *out,
                                       const oc_expression_operator *row) {
@@ -584,6 +661,9 @@ static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem
     if (oc_str_is(operand->name, "$literal") || oc_str_is(operand->name, "$const"))
         return oc_add_literal(s, frame, e, operand, out);
     oc_scope apart;
+    if ((oc_dropped_any(s->tree) || s->variables) && compares_values(row->name) &&
+        !check_operands(s, operand, operand, row->name))
+        return false;
     if (!row->compares)
         s = oc_without_comparisons(s, &apart);
     if (oc_is_unseen(s) && oc_compares_known(s, row->name, operand))
@@ -635,8 +715,10 @@ const oc_node *oc_evaluate(const oc_scope *s, oc_frame *frame, const oc_elem *e)
 
 static bool are_plain(const oc_scope *s, const oc_results *results, const char *op) {
     for (size_t i = 0; i < results->count; i++)
-        if (results->items[i].node->kind != OC_PLAIN || oc_is_dropped(results->items[i].node))
+        if (results->items[i].node->kind != OC_PLAIN)
             return oc_fail_operand(s, &results->items[i], op);
+        else if (!oc_check_dropped(s, &results->items[i], op))
+            return false;
     return true;
 }
 

@@ -111,6 +111,8 @@ bool oc_fail_operand(const oc_scope *s, const oc_result *result, const char *op)
 /* A field that a stage has dropped, and that was encrypted. */
 bool oc_is_dropped(const oc_node *node);
 bool oc_fail_dropped(oc_analysis *a, oc_str path, const char *stage, const char *op);
+/* That an operand is no such field, and no object of an expression with one in it. */
+bool oc_check_dropped(const oc_scope *s, const oc_result *r, const char *op);
 /* That no object which is compared with the path (or stands in an array or operator that is) has a field for what
  * stages have dropped of `tree`. An empty path: the document itself. */
 bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str path, const oc_elem *e, const char *op);

@@ -27,7 +27,7 @@ static bool constant_name(const oc_elem *e, oc_str *name) {
 
 /* A name with a dot in it is no path. */
 static const oc_node *field_of(const oc_scope *s, const oc_node *object, oc_str name) {
-    if (!memchr(name.s, '.', name.n))
+    if (name.n && !memchr(name.s, '.', name.n))
         return oc_follow(s, object, name);
     const oc_node *node = oc_node_child_of_set(object, name, &s->a->lookup);
     if (node && node->kind == OC_CONFLICT) {

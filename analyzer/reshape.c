@@ -6,6 +6,7 @@
 
 #include "reshape.h"
 
+#include "dropped.h"
 #include "view.h"
 
 enum { DEEPEST = 128 };
@@ -186,8 +187,10 @@ static OC_APART const oc_node *component(reshape *r, oc_frame *frame, const oc_e
     if (!node)
         return NULL;
     const oc_name_entry entry = {.name = first, .value = node};
-    return !at->document && oc_may_be_array(at->in) ? oc_derive_over_values(at->out, &entry, 1, lookup)
+    node = !at->document && oc_may_be_array(at->in) ? oc_derive_over_values(at->out, &entry, 1, lookup)
                                                     : oc_derive_over(at->out, &entry, 1, lookup);
+    /* The document itself remembers when the stage is done. */
+    return node && at->path ? oc_dropped_remember(at->in, node, r->p->scope.place, lookup) : node;
 }
 
 /* In arrays: the path goes on in every element. */
@@ -388,7 +391,7 @@ static bool replace(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_fail_unknown_node(&p->scope, node, results.count ? results.items[0].path : (oc_str){"", 0});
     if (!is_object(node))
         return oc_fail_stage(p, NULL, "name an object", "wants an object; an encrypted field is none");
-    p->scope.tree = node;
+    p->scope.tree = oc_dropped_elements(node); /* a document, if it was in an array */
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* The stages, one row each, and those that are short. */
 
+#include "dropped.h"
 #include "fields.h"
 #include "group.h"
 #include "join.h"
@@ -81,7 +82,10 @@ static bool unwind_plain(oc_pipeline *p, oc_str path) {
     static const oc_str safe_content = {"__safeContent__", 15};
     if (!oc_stage_plain_path(p, path))
         return false;
-    return !p->scope.a->qe || !oc_str_eq(path, safe_content) || oc_stage_set(p, path, &oc_plain_node);
+    const oc_node *node = oc_follow(&p->scope, p->scope.tree, path);
+    if (node && node->held[0] && !node->held[1] && !oc_stage_set(p, path, oc_dropped_elements(node)))
+        return false;
+    return node && (!p->scope.a->qe || !oc_str_eq(path, safe_content) || oc_stage_set(p, path, &oc_plain_node));
 }
 
 static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
@@ -188,12 +192,15 @@ static bool collect(levels *l, const oc_node *node) {
  * for. */
 static bool may_descend(const oc_elem *e);
 
-static bool members_may_descend(const oc_elem *e, const char *but) {
+/* Whether a member may; not the one that is a condition: of an array the first, of an object that of this name. */
+static bool members_may_descend(const oc_elem *e, bool first_is_condition, const char *condition) {
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
-    while (oc_next(&it, &member))
-        if (!oc_str_is(member.name, but) && may_descend(&member))
+    for (size_t i = 0; oc_next(&it, &member); i++) {
+        bool is_condition = e->type == OC_ARRAY ? first_is_condition && i == 0 : oc_str_is(member.name, condition);
+        if (!is_condition && may_descend(&member))
             return true;
+    }
     return false;
 }
 
@@ -203,7 +210,7 @@ static bool branches_may_descend(const oc_elem *operand) {
         return true;
     oc_iter it = oc_elem_iter(&list);
     while (oc_next(&it, &branch))
-        if (members_may_descend(&branch, "case"))
+        if (members_may_descend(&branch, false, "case"))
             return true;
     return oc_bson_find(operand->value, "default", &otherwise) && may_descend(&otherwise);
 }
@@ -215,9 +222,9 @@ static bool may_descend(const oc_elem *e) {
     if (e->type != OC_DOCUMENT || !oc_bson_first(e->value, &op))
         return true;
     if (oc_str_is(op.name, "$cond"))
-        return members_may_descend(&op, op.type == OC_ARRAY ? "0" : "if");
+        return members_may_descend(&op, true, "if");
     if (oc_str_is(op.name, "$ifNull"))
-        return members_may_descend(&op, "");
+        return op.type != OC_ARRAY || members_may_descend(&op, false, "");
     return !oc_str_is(op.name, "$switch") || branches_may_descend(&op);
 }
 
@@ -343,8 +350,9 @@ static const oc_stage stages[] = {
     {"$redact",              ANYWHERE, false, false, redact,                NULL},
     {"$replaceRoot",         ANYWHERE, true, false, oc_stage_replace_root, NULL},
     {"$replaceWith",         ANYWHERE, true, false, oc_stage_replace_with, NULL},
+    {"$rerank",              ANYWHERE, false, true,  oc_stage_rerank,      NULL},
     {"$sample",              ANYWHERE, false, true,  sample,                NULL},
-    {"$score",               REFUSED},
+    {"$score",               ANYWHERE, false, true,  oc_stage_score,       NULL},
     {"$scoreFusion",         FIRST,    false, false, oc_stage_rank_fusion,  oc_refer_rank_fusion},
     {"$search",              FIRST,    false, false, oc_stage_search,       NULL},
     {"$searchMeta",          FIRST,    false, false, oc_stage_search_meta,  NULL},

@@ -111,6 +111,7 @@ static bool merge_tables(oc_name_table *fields, const oc_name_table *below, oc_l
 static const oc_node *derive_over(const oc_node *base, const oc_name_entry *fields, size_t count, bool maybe_array,
                                   oc_lookup *lookup) {
     oc_node node = {.base = base,
+                    .past = base->past,
                     .maybe_array = maybe_array,
                     .unseen = base->unseen || any_unseen(fields, count),
                     .depth = base->depth};
@@ -118,7 +119,7 @@ static const oc_node *derive_over(const oc_node *base, const oc_name_entry *fiel
         return out_of_memory(lookup);
     if (!count_over(base, fields, count, lookup, &node.encrypting))
         return NULL;
-    while (node.base->base && node.base->children.count <= 2 * node.children.count) {
+    while (node.base->base && !node.base->held[0] && node.base->children.count <= 2 * node.children.count) {
         if (!merge_tables(&node.children, &node.base->children, lookup))
             return out_of_memory(lookup);
         node.base = node.base->base;

@@ -30,4 +30,9 @@ const oc_node *oc_dropped_union(const oc_node *one, const oc_node *other, oc_loo
 /* What an array of plain values has in it: its elements where they are remembered, else the node itself. */
 const oc_node *oc_dropped_elements(const oc_node *node);
 
+/* Whether a path may lead to nothing, or to what is remembered, in documents of the tree: only of stages' own. */
+bool oc_dropped_any(const oc_node *tree);
+/* Whether a plain node is, or is made of, an array or union of what remembers. */
+bool oc_dropped_holds(const oc_node *node);
+
 #endif

@@ -94,6 +94,7 @@ typedef struct oc_either {
 typedef struct oc_past {
     const oc_node *node; /* as it was */
     const char *stage;
+    const struct oc_past *older; /* of the same document before it came to stand there; NULL: none */
 } oc_past;
 
 /* A constant in a command that has not been stored or compared yet, and may have to be marked (expression.h). */

@@ -148,7 +148,7 @@ static const node *group_fields(judge *j, const value *o, const value *r, const 
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         bool key = strcmp(it.o->name, "_id") == 0;
         if (strchr(it.o->name, '.') || it.o->name[0] == '$')
-            judge_malformed(j);
+            judge_moot(j);
         out = judge_write(j, out, it.o->name,
                           key ? key_in(j, "$group", "_id", it.o, it.r, at) : accumulator(j, it.o, it.r, at));
     }

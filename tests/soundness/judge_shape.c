@@ -70,6 +70,8 @@ static bool excludes(const value *fields) {
     for (const value *m = fields->first; m; m = m->next)
         if (strcmp(m->name, "_id") != 0)
             return is_nested(m) ? excludes(m) : is_flag(m) && !is_true(m);
+    if (fields->first && is_nested(fields->first))
+        return excludes(fields->first);
     return !fields->first || (is_flag(fields->first) && !is_true(fields->first));
 }
 
@@ -141,7 +143,7 @@ typedef struct projection {
 static void note_field(judge *j, const projection *to, const char *operand, const char *path) {
     spot s = node_find(j->p, to->from, path);
     bool modifies = strcmp(j->command, "findAndModify") == 0;
-    if (!to->stage)
+    if (!to->stage && operand[0] != '(')
         operand = modifies ? "fields" : "projection";
     int before = judge_enter(j, to->stage ? F_STAGE : F_COMMAND, to->stage ? to->stage : j->command, operand);
     judge_note(j, judge_is_dropped(j, &s, path) ? SITE_DROPPED : judge_site(&s));
@@ -152,7 +154,7 @@ static const node *computed(judge *j, const projection *to, const value *o, cons
     int before = judge_enter(j, F_STAGE, to->stage ? to->stage : "$project", "value");
     const node *made = settle_at(j, judge_expression(j, o, r, to->from), path);
     judge_leave(j, before);
-    note_field(j, to, "path", path);
+    note_field(j, to, to->stage ? "path" : "(computed)", path);
     return made;
 }
 

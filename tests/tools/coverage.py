@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("schema/", "analyzer/")
 
-REFUSAL = re.compile(r"(oc_)?(fail|no_memory|refuse)(_\w+)?\(")
+REFUSAL = re.compile(r"(!?)(oc_)?(fail|no_memory|refuse)(_\w+)?\(")
 
 Branch = namedtuple("Branch", "path line column end_line end_column taken not_taken")
 
@@ -55,14 +55,19 @@ def text(branch, sources):
     return line[: branch.column - 1], line[branch.column - 1 : end]
 
 
-def has_one_value(branch, sources):
+def only_value(branch, sources):
+    """What a condition that has one value is; None: it has two."""
     before, condition = text(branch, sources)
-    return bool(REFUSAL.match(condition)) or before.rstrip().endswith("switch (")
+    refusal = REFUSAL.match(condition)
+    if refusal:
+        return "true" if refusal[1] else "false"
+    return "false" if before.rstrip().endswith("switch (") else None
 
 
 def missing(branch, sources):
     values = [value for value, count in (("true", branch.taken), ("false", branch.not_taken)) if not count]
-    return [] if values == ["true"] and has_one_value(branch, sources) else values
+    only = only_value(branch, sources)
+    return [value for value in values if only in (None, value) or len(values) == 2]
 
 
 def share(part, whole):
