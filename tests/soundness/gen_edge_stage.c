@@ -82,6 +82,12 @@ static value *pipelines(gen *g, const char *stage) {
     return made;
 }
 
+/* One that encrypts nothing, if the request has one. */
+static const char *plain_collection(gen *g) {
+    const collection *last = &g->w->collections[g->w->count - 1];
+    return last->root->encrypts ? g->c->name : last->name;
+}
+
 static value *fill_with(gen *g, const filler *f) {
     value *range;
     switch (f->kind) {
@@ -99,7 +105,7 @@ static value *fill_with(gen *g, const filler *f) {
         range = list_of(g, value_int(g->p, 0));
         value_push(g->p, range, value_int(g->p, 5));
         return range;
-    case HERE: return text(g, g->c->name);
+    case HERE: return text(g, gen_percent(g, 30) ? plain_collection(g) : g->c->name);
     case OUTPUT: return window_output(g, "w1");
     case PIPELINES: return pipelines(g, f->stage);
     case METHOD: return one(g, "y", one(g, "method", text(g, "locf")));

@@ -103,6 +103,8 @@ void judge_document(judge *j, const value *o, const value *r, const node *at, pu
 bool judge_reaches(judge *j, const value *v, const node *at);
 /* A pipeline that is stored, over a collection of which the request has no schema. */
 void judge_alien_pipeline(judge *j, const value *o, const value *r);
+/* $$name, or what is below it. */
+bool judge_is_bound(const judge *j, const char *name);
 void judge_bind(judge *j, const char *name);
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal);
 void judge_update(judge *j, const value *o, const value *r, const node *at);

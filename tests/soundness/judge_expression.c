@@ -58,31 +58,6 @@ static const outcome *field_path(judge *j, const char *path, const node *at) {
     return one_outcome(j, (outcome){.kind = FIELD, .node = found});
 }
 
-void judge_bind(judge *j, const char *name) {
-    if (strcmp(name, "CURRENT") == 0 && j->encrypts) {
-        judge_note_once(j, F_EXPRESSION, "(bound CURRENT)", "");
-        judge_refuse(j, "CURRENT is bound");
-    }
-    if ((name[0] < 'a' || name[0] > 'z') && strcmp(name, "IDX") != 0)
-        judge_moot(j); /* the server's error, most likely */
-    touched *t = pool_take(j->p, sizeof *t);
-    *t = (touched){name, j->bound};
-    j->bound = t;
-}
-
-static bool is_bound(const judge *j, const char *name) {
-    static const char *const system[] = {"NOW",     "CLUSTER_TIME", "USER_ROLES", "SEARCH_META",
-                                         "DESCEND", "PRUNE",        "KEEP"};
-    size_t n = strcspn(name, ".");
-    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
-        if (strlen(system[i]) == n && strncmp(system[i], name, n) == 0)
-            return true;
-    for (const touched *t = j->bound; t; t = t->next)
-        if (strlen(t->path) == n && strncmp(t->path, name, n) == 0)
-            return true;
-    return false;
-}
-
 static const outcome *variable(judge *j, const char *name, const node *at) {
     if (strcmp(name, "ROOT") == 0 || strcmp(name, "CURRENT") == 0)
         return one_outcome(j, (outcome){.kind = FIELD, .node = at});
@@ -90,7 +65,7 @@ static const outcome *variable(judge *j, const char *name, const node *at) {
         return field_path(j, strchr(name, '.') + 1, at);
     if (strcmp(name, "REMOVE") == 0)
         return one_outcome(j, (outcome){.kind = REMOVED});
-    if (!is_bound(j, name) && j->encrypts) {
+    if (!judge_is_bound(j, name) && j->encrypts) {
         judge_note_once(j, F_EXPRESSION, "(unknown variable)", "");
         judge_refuse(j, "unknown variable %s", name);
     }

@@ -274,3 +274,30 @@ void judge_document(judge *j, const value *o, const value *r, const node *at, pu
             judge_same(j, it.o, it.r);
     }
 }
+
+/* ---- variables ---- */
+
+void judge_bind(judge *j, const char *name) {
+    if (strcmp(name, "CURRENT") == 0 && j->encrypts) {
+        judge_note_once(j, F_EXPRESSION, "(bound CURRENT)", "");
+        judge_refuse(j, "CURRENT is bound");
+    }
+    if ((name[0] < 'a' || name[0] > 'z') && strcmp(name, "IDX") != 0)
+        judge_moot(j); /* the server's error, most likely */
+    touched *t = pool_take(j->p, sizeof *t);
+    *t = (touched){name, j->bound};
+    j->bound = t;
+}
+
+bool judge_is_bound(const judge *j, const char *name) {
+    static const char *const system[] = {"NOW",     "CLUSTER_TIME", "USER_ROLES", "SEARCH_META",
+                                         "DESCEND", "PRUNE",        "KEEP"};
+    size_t n = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+        if (strlen(system[i]) == n && strncmp(system[i], name, n) == 0)
+            return true;
+    for (const touched *t = j->bound; t; t = t->next)
+        if (strlen(t->path) == n && strncmp(t->path, name, n) == 0)
+            return true;
+    return false;
+}
