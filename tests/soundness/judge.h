@@ -37,6 +37,7 @@ typedef struct judge {
     bool distinct;          /* the command */
     bool in_filter;         /* the expression is one of a filter, under $and, $or, $not */
     const touched *touched; /* by the stages before */
+    const char *stage;      /* that is judged */
     const char *previous;   /* the one just before; NULL: none */
     const char *path;       /* of the predicate */
     const node *stored_in;  /* in the pipeline of an update: what the schema says of the documents */
@@ -63,7 +64,7 @@ verdict judge_command(judge *j, const value *command, const value *result);
 void judge_refuse(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void judge_moot(judge *j);
 /* Every server refuses it, and so do we where the request encrypts. */
-void judge_malformed(judge *j);
+void judge_malformed(judge *j, const char *why);
 void judge_wrong(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct pairs {

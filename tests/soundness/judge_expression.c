@@ -325,7 +325,7 @@ static const outcome *judge_element_wise(judge *j, const value *o, const value *
     const node *element = &plain_node;
     const touched *bound = j->bound;
     if (o->type != T_DOC)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, o->name, it.o->name);
         if (strcmp(it.o->name, "cond") == 0 || strcmp(it.o->name, "in") == 0)
@@ -349,7 +349,7 @@ static bool is_named(const operator_row *row, const value *o) {
 /* Each operand is a context of its own; those of which nothing is counted are constants. */
 static void named_operands(judge *j, const operator_row *row, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name)) {
@@ -400,7 +400,7 @@ static const outcome *judge_element(judge *j, const value *o, const value *r, co
     const value *one = o->type == T_ARRAY ? o->first : o;
     unsigned n = o->type == T_ARRAY ? value_count(o) : 1;
     if (n != (indexed ? 2u : 1u))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     const node *array = one ? named_node(j, one, at) : &plain_node;
     if (array->kind != N_ARRAY || j->verdict != V_FINE)
         return judge_generic(j, o, r, at);
@@ -497,7 +497,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
     if (meta && strcmp(value_chars(o->first), "indexKey") == 0)
         return one_outcome(j, (outcome){.kind = FIELD, .node = &unknown_node});
     if (!judge_is_constant(o->first))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     judge_same(j, o, r);
     return computed(j);
 }
@@ -505,7 +505,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
     if (operand->next) {
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
         judge_same(j, o, r);
         return computed(j);
     }

@@ -103,13 +103,15 @@ bool judge_is_dropped(judge *j, const spot *s, const char *path) {
     return declared->kind != N_PLAIN && declared->kind != N_OBJECT;
 }
 
-void judge_malformed(judge *j) {
+void judge_malformed(judge *j, const char *why) {
+    const char *stage = j->stage ? j->stage : "";
     if (!j->encrypts) {
         judge_moot(j);
         return;
     }
-    judge_note_once(j, F_STAGE, "(malformed)", "");
-    judge_refuse(j, "malformed");
+    bool counted = j->cells && cells_find(j->cells, F_STAGE, stage, "(malformed)") >= 0;
+    judge_note_once(j, F_STAGE, counted ? stage : "(malformed)", counted ? "(malformed)" : "");
+    judge_refuse(j, "malformed: %s %s", stage, why);
 }
 
 pairs judge_pairs(judge *j, const value *o, const value *r) {
