@@ -603,8 +603,10 @@ static const oc_node *operand_document(const oc_scope *s, const oc_elem *e, oc_s
 }
 
 static bool compares_values(const char *op) {
-    static const char *const names[] = {"$cmp", "$eq", "$gt", "$gte", "$in", "$indexOfArray", "$lt", "$lte", "$ne",
-                                        "$setDifference", "$setEquals", "$setIntersection", "$setIsSubset"};
+    static const char *const names[] = {
+        "$cmp",        "$eq",  "$gt", "$gte",           "$in",        "$indexOfArray",
+        "$lt",         "$lte", "$ne", "$setDifference", "$setEquals", "$setIntersection",
+        "$setIsSubset"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
         if (strcmp(op, names[i]) == 0)
             return true;
@@ -618,8 +620,7 @@ static bool check_beside(const oc_scope *s, const oc_elem *operand, const oc_ele
     oc_iter it = oc_elem_iter(operand);
     oc_elem e;
     while (document && oc_dropped_any(document) && oc_next(&it, &e))
-        if ((e.type == OC_DOCUMENT || e.type == OC_ARRAY) &&
-            !oc_check_dropped_below(s->a, document, path, &e, op))
+        if ((e.type == OC_DOCUMENT || e.type == OC_ARRAY) && !oc_check_dropped_below(s->a, document, path, &e, op))
             return false;
     return true;
 }

@@ -472,7 +472,8 @@ static bool filter_field(filter *f, oc_frame *frame, const oc_elem *e) {
         return oc_fail_safe_content(f->a, &p.path, "upsert");
     if (!oc_node_lookup(f->root, e->name, &f->a->lookup, &p.at))
         return false;
-    if ((f->root->unseen || oc_dropped_any(f->root)) && !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
+    if ((f->root->unseen || oc_dropped_any(f->root)) &&
+        !(p.at.position == OC_AT_PLAIN ? check_dropped(&p, e) : check_object(&p, e)))
         return false;
     bool encrypted = p.at.position == OC_AT_ENCRYPTED || p.at.position == OC_AT_IN_ARRAY;
     return encrypted && p.at.node->meta->qe ? filter_qe_field(&p, frame, e) : compare_field(&p, frame, e);
