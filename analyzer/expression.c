@@ -159,12 +159,14 @@ OC_APART bool oc_check_dropped_below(oc_analysis *a, const oc_node *tree, oc_str
     while (oc_next(&it, &member)) {
         bool same = e->type == OC_ARRAY || oc_str_starts(member.name, "$"); /* an operator's operand */
         oc_str below = path;
+        if (!oc_derive_work(&a->lookup))
+            return false;
         if (member.type != OC_DOCUMENT && member.type != OC_ARRAY && same)
             continue;
         if (!same && !join_path(a, path, member.name, &below))
             return false;
-        if (!oc_derive_work(&a->lookup) || !(same ? oc_check_dropped_below(a, tree, below, &member, op)
-                                                  : check_dropped_member(a, tree, below, &member, op)))
+        if (!(same ? oc_check_dropped_below(a, tree, below, &member, op)
+                   : check_dropped_member(a, tree, below, &member, op)))
             return false;
     }
     return true;
@@ -625,11 +627,12 @@ static bool check_beside(const oc_scope *s, const oc_elem *operand, const oc_ele
     return true;
 }
 
-static OC_APART bool check_operands(const oc_scope *s, const oc_elem *operand, const char *op) {
-    oc_iter it = oc_elem_iter(operand);
+/* Fields among `members`, the operands themselves or an array among them. */
+static OC_APART bool check_operands(const oc_scope *s, const oc_elem *operand, const oc_elem *members, const char *op) {
+    oc_iter it = oc_elem_iter(members);
     oc_elem e;
-    while (operand->type == OC_ARRAY && oc_next(&it, &e))
-        if (e.type == OC_STRING && !check_beside(s, operand, &e, op))
+    while (members->type == OC_ARRAY && oc_next(&it, &e))
+        if (!(e.type == OC_STRING ? check_beside(s, operand, &e, op) : check_operands(s, operand, &e, op)))
             return false;
     return true;
 }
@@ -659,7 +662,7 @@ static OC_APART bool operation(const oc_scope *s, oc_frame *frame, const oc_elem
         return oc_add_literal(s, frame, e, operand, out);
     oc_scope apart;
     if ((oc_dropped_any(s->tree) || s->variables) && compares_values(row->name) &&
-        !check_operands(s, operand, row->name))
+        !check_operands(s, operand, operand, row->name))
         return false;
     if (!row->compares)
         s = oc_without_comparisons(s, &apart);

@@ -295,6 +295,8 @@ static const oc_node *output(oc_pipeline *p, oc_frame *frame, const oc_elem *e) 
         return NULL;
     }
     const oc_node *node = accumulate(&p->scope, inner, &op, OC_IN_GROUP);
+    if (node == &oc_plain_node && strcmp(p->scope.place, "$group") != 0)
+        return oc_stage_values(p);
     return node ? oc_known(node) : NULL;
 }
 
@@ -450,6 +452,8 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
         node = accumulate(&p->scope, inner, &member, OC_IN_WINDOW);
         if (!node)
             return NULL;
+        if (node == &oc_plain_node)
+            node = oc_stage_values(p);
     }
     if (!node)
         oc_fail_stage(p, NULL, NULL, "wants one window function for each field of output");

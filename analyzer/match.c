@@ -140,6 +140,10 @@ static bool is_reference(const uint8_t *doc) {
     return names_collection;
 }
 
+bool oc_is_flag(const oc_elem *e) {
+    return e->type == OC_BOOL || oc_is_number(e->type) || oc_is_absent(e);
+}
+
 bool oc_is_operator_object(const oc_elem *e) {
     oc_elem first;
     if (e->type != OC_DOCUMENT || !oc_bson_first(e->value, &first) || first.name.n == 0 || first.name.s[0] != '$')
@@ -307,6 +311,23 @@ static oc_match_action action_at(const oc_answer *at, const oc_match_operator *r
     return REFUSE;
 }
 
+static bool holds_object(const oc_elem *e) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member;
+    while (e->type == OC_ARRAY && oc_next(&it, &member))
+        if (holds_object(&member))
+            return true;
+    return e->type == OC_DOCUMENT;
+}
+
+/* What an operator that passes may say of a field: no server wants an object there, and $exists takes anything for a
+ * flag, a secret as well. */
+static OC_APART bool check_operand(predicate *p, const oc_elem *operand, const char *op) {
+    if (strcmp(op, "$exists") == 0)
+        return oc_is_flag(operand) || fail_shape(p->f, &p->path, op, "true or false");
+    return !holds_object(operand) || fail_shape(p->f, &p->path, op, "no object");
+}
+
 static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     const oc_match_operator *row = find_operator(operand->name);
     if (!row)
@@ -318,7 +339,7 @@ static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
         return fail_stored(p, row->name);
     switch (action) {
     case OC_MATCH_REFUSE: return fail_refused(p, row->name);
-    case OC_MATCH_PASS: return true;
+    case OC_MATCH_PASS: return p->at.position == OC_AT_PLAIN || check_operand(p, operand, row->name);
     case OC_MATCH_VALUE: return compare_value(p, frame, operand, row->name, false, false);
     case OC_MATCH_VALUES: return compare_values(p, frame, operand, row->name);
     case OC_MATCH_BOUND:
@@ -420,6 +441,15 @@ static bool compares_object(const oc_elem *e) {
     return false;
 }
 
+static bool all_harmless(const oc_elem *list) {
+    oc_iter it = oc_elem_iter(list);
+    oc_elem e;
+    while (oc_next(&it, &e))
+        if (!oc_is_harmless(&e))
+            return false;
+    return list->type == OC_ARRAY;
+}
+
 /* Whether what a field is asked says anything of its values but that they are there, or null: types and sizes do not.
  */
 static bool holds_constant(const oc_elem *e) {
@@ -429,9 +459,10 @@ static bool holds_constant(const oc_elem *e) {
         return !oc_is_harmless(e);
     while (oc_next(&it, &member)) {
         bool equality = oc_str_is(member.name, "$eq") || oc_str_is(member.name, "$ne");
+        bool list = oc_str_is(member.name, "$in") || oc_str_is(member.name, "$nin");
         bool spared = oc_str_is(member.name, "$exists") || oc_str_is(member.name, "$size") ||
                       oc_str_is(member.name, "$type") || (equality && oc_is_harmless(&member)) ||
-                      (oc_str_is(member.name, "$not") && !holds_constant(&member));
+                      (list && all_harmless(&member)) || (oc_str_is(member.name, "$not") && !holds_constant(&member));
         if (!spared)
             return true;
     }

@@ -61,6 +61,8 @@ bool oc_filter_elements(oc_analysis *a, const oc_elem *operand, const oc_path *p
 
 /* An object whose first field is an operator: {$gt: 1}. A DBRef, {$ref, $id, $db} in any order, is a value. */
 bool oc_is_operator_object(const oc_elem *e);
+/* Whether an operand says yes or no and nothing else. */
+bool oc_is_flag(const oc_elem *e);
 /* Whether a filter fixes `field` to one value, which an upsert stores. */
 bool oc_filter_fixes(const uint8_t *filter, const char *field);
 

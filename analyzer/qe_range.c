@@ -366,6 +366,8 @@ static bool parse_operator(const ranged *r, oc_conjunction *c, oc_frame *frame, 
         return fail_operator(r, e->name);
     switch (row->kind) {
     case KEEPS:
+        if (!oc_is_flag(e))
+            return fail_shape(r, row->name, "true or false");
         t->kind = KEPT;
         t->kept = *e;
         return true;

@@ -107,7 +107,11 @@ bool oc_view(oc_analysis *a, oc_frame *frame, const oc_fields *fields) {
     if (!check_given(a, view_on, pipeline, &given))
         return false;
     a->view = given;
-    return !given || oc_is_absent(pipeline) || oc_pipeline_view(a, frame, collection_of(view_on), pipeline);
+    if (!given || oc_is_absent(pipeline))
+        return true;
+    /* What it reads anywhere is known before its first constant is judged. */
+    return oc_pipeline_refer_view(a, collection_of(view_on), pipeline) &&
+           oc_pipeline_view(a, frame, collection_of(view_on), pipeline);
 }
 
 /* The two fields, by their slots. */

@@ -18,9 +18,10 @@ bool oc_view(oc_analysis *a, oc_frame *frame, const oc_fields *fields);
 /* The same of the command in `frame` where no schema of the request encrypts anything. */
 bool oc_refer_view(oc_analysis *a, const oc_frame *frame);
 
-/* Whether constants must be looked at here. */
+/* Whether constants must be looked at: anywhere in a view that reads a collection without a schema, since they may meet
+ * its values in a later stage. */
 static inline bool oc_is_unseen(const oc_scope *s) {
-    return s->a->unseen && (s->tree->unseen || s->variables) && !s->known;
+    return s->a->unseen && !s->known;
 }
 
 /* What an operator yields: plain, or computed of values that are unseen. */

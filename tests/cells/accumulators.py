@@ -1,7 +1,4 @@
-"""Accumulators and window functions: each operand at each kind of place, in each stage that takes them.
-
-From aggregation.md, "Stages" ($group, $setWindowFields). They combine plain values only; four of them pass values on.
-"""
+"""Accumulators and window functions: each operand at each kind of place, in each stage that takes them."""
 
 import documents
 from book import Again
@@ -56,7 +53,9 @@ def bucket_auto(accumulator):
 
 
 def window(accumulator):
-    return {"$setWindowFields": {"sortBy": {"plain": 1}, "output": {"x": {**accumulator, "window": {"documents": [-1, 0]}}}}}
+    return {
+        "$setWindowFields": {"sortBy": {"plain": 1}, "output": {"x": {**accumulator, "window": {"documents": [-1, 0]}}}}
+    }
 
 
 STAGES = {"group": group, "bucket": bucket, "bucketAuto": bucket_auto, "window": window}
@@ -182,7 +181,9 @@ def add_refused(area):
     accumulator = {"$accumulator": {"init": "f", "accumulate": "f", "accumulateArgs": [], "merge": "f", "lang": "js"}}
     for stage, around in STAGES.items():
         said = Refused("Accumulator '$accumulator' is not allowed where a schema of the request encrypts something")
-        area.add("$accumulator", f"any/{stage}", csfle(aggregate(around(accumulator)), said if stage != "window" else Open()))
+        area.add(
+            "$accumulator", f"any/{stage}", csfle(aggregate(around(accumulator)), said if stage != "window" else Open())
+        )
         area.add("$accumulator", f"any/{stage}", nothing(aggregate(around(accumulator))), "nothing-encrypted")
         unknown = around({"$nothing": "$plain"})
         said = Refused("Unrecognized expression '$nothing'", code=168)

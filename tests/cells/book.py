@@ -59,8 +59,11 @@ class Book:
         self.areas = []
 
     def area(self, name, rows):
-        self.areas.append(Area(name, rows))
-        return self.areas[-1]
+        """The area of this name; several files may fill one."""
+        known = [area for area in self.areas if area.name == name]
+        if not known:
+            self.areas.append(Area(name, rows))
+        return known[0] if known else self.areas[-1]
 
     def write(self, folder, schemas):
         """Into `agreed`, and into `open` where documents and engine disagree (disagreements.txt)."""
@@ -70,7 +73,9 @@ class Book:
             patterns = [parts for parts, _ in open_cells.get(area.name, ())]
             is_open = {name: any(fits(parts, name.split("/")[1:]) for parts in patterns) for name in area.cases}
             for kind, wanted in (("agreed", False), ("open", True)):
-                write_cases(folder, kind, area.name, [case for name, case in area.cases.items() if is_open[name] == wanted])
+                write_cases(
+                    folder, kind, area.name, [case for name, case in area.cases.items() if is_open[name] == wanted]
+                )
         for kind in ("agreed", "open"):
             write_json(os.path.join(folder, kind, "schemas.json"), schemas)
 

@@ -1,7 +1,4 @@
-"""Commands: each field with an ordinary value, twice, of a wrong type; fields and arguments that are not listed.
-
-From analysis.md, "Commands" and "Reply"; operators.md, "Command fields" and "Generic command fields".
-"""
+"""Commands: each field with an ordinary value, twice, of a wrong type; fields and arguments that are not listed."""
 
 import documents
 import indexes
@@ -33,23 +30,60 @@ BASES = {
 
 # An ordinary value of each field.
 COMMON = {
-    "collation": {"locale": "simple"}, "let": {"v": 1}, "hint": "i", "limit": 5, "skip": 1, "ordered": True,
-    "bypassDocumentValidation": True, "bypassEmptyTsReplacement": True, "query": {"plain": {"$exists": True}}, "sort": {"plain": 1}, "collectionUUID": ID,
-    "includeQueryStatsMetrics": True, "querySettings": {}, "allowDiskUse": True, "allowPartialResults": True,
-    "sampleId": ID, "validator": {"plain": {"$exists": True}}, "validationLevel": "strict", "validationAction": "error",
-    "changeStreamPreAndPostImages": {"enabled": True}, "recordPreImages": True, "expireAfterSeconds": 60,
+    "collation": {"locale": "simple"},
+    "let": {"v": 1},
+    "hint": "i",
+    "limit": 5,
+    "skip": 1,
+    "ordered": True,
+    "bypassDocumentValidation": True,
+    "bypassEmptyTsReplacement": True,
+    "query": {"plain": {"$exists": True}},
+    "sort": {"plain": 1},
+    "collectionUUID": ID,
+    "includeQueryStatsMetrics": True,
+    "querySettings": {},
+    "allowDiskUse": True,
+    "allowPartialResults": True,
+    "sampleId": ID,
+    "validator": {"plain": {"$exists": True}},
+    "validationLevel": "strict",
+    "validationAction": "error",
+    "changeStreamPreAndPostImages": {"enabled": True},
+    "recordPreImages": True,
+    "expireAfterSeconds": 60,
     "timeseries": {"timeField": "plain"},
 }
 VALUES = {
     "find": {
-        "filter": {"plain": {"$exists": True}}, "projection": {"plain": 1}, "batchSize": 5, "ntoreturn": 5,
-        "singleBatch": True, "max": {"plain": 5}, "min": {"plain": 1}, "returnKey": True, "showRecordId": True,
-        "tailable": True, "oplogReplay": True, "noCursorTimeout": True, "awaitData": True, "options": {}, "term": 1,
-        "resumeAfter": {"$recordId": 1}, "startAt": {"$recordId": 1}, "requestResumeToken": True,
+        "filter": {"plain": {"$exists": True}},
+        "projection": {"plain": 1},
+        "batchSize": 5,
+        "ntoreturn": 5,
+        "singleBatch": True,
+        "max": {"plain": 5},
+        "min": {"plain": 1},
+        "returnKey": True,
+        "showRecordId": True,
+        "tailable": True,
+        "oplogReplay": True,
+        "noCursorTimeout": True,
+        "awaitData": True,
+        "options": {},
+        "term": 1,
+        "resumeAfter": {"$recordId": 1},
+        "startAt": {"$recordId": 1},
+        "requestResumeToken": True,
     },
     "aggregate": {
-        "pipeline": [], "explain": False, "cursor": {"batchSize": 5}, "fromMongos": True, "needsMerge": True, "exchange": {},
-        "isMapReduceCommand": True, "requestReshardingResumeToken": True,
+        "pipeline": [],
+        "explain": False,
+        "cursor": {"batchSize": 5},
+        "fromMongos": True,
+        "needsMerge": True,
+        "exchange": {},
+        "isMapReduceCommand": True,
+        "requestReshardingResumeToken": True,
     },
     "count": {"fields": {}},
     "distinct": {"key": "plain"},
@@ -57,19 +91,39 @@ VALUES = {
     "update": {"updates": [{"q": {}, "u": {"$set": {"plain": "x"}}}]},
     "delete": {"deletes": [{"q": {}, "limit": 1}]},
     "findAndModify": {
-        "remove": False, "update": {"$set": {"plain": "x"}}, "new": True, "fields": {"plain": 1}, "upsert": True,
+        "remove": False,
+        "update": {"$set": {"plain": "x"}},
+        "new": True,
+        "fields": {"plain": 1},
+        "upsert": True,
         "arrayFilters": [{"i": 1}],
     },
     "bulkWrite": {"ops": [INSERT_OP], "nsInfo": NS, "errorsOnly": True, "cursor": {}},
     "explain": {"verbosity": "executionStats"},
     "create": {
-        "capped": True, "autoIndexId": True, "idIndex": {"key": {"_id": 1}, "name": "_id_"}, "size": 4096, "max": 5,
-        "storageEngine": {}, "indexOptionDefaults": {}, "viewOn": "other", "pipeline": [],
-        "clusteredIndex": {"key": {"_id": 1}, "unique": True}, "encryptedFields": {"fields": []}, "flags": 1, "temp": True,
+        "capped": True,
+        "autoIndexId": True,
+        "idIndex": {"key": {"_id": 1}, "name": "_id_"},
+        "size": 4096,
+        "max": 5,
+        "storageEngine": {},
+        "indexOptionDefaults": {},
+        "viewOn": "other",
+        "pipeline": [],
+        "clusteredIndex": {"key": {"_id": 1}, "unique": True},
+        "encryptedFields": {"fields": []},
+        "flags": 1,
+        "temp": True,
     },
     "collMod": {
-        "index": {"name": "i", "hidden": True}, "viewOn": "other", "pipeline": [], "timeseries": {"granularity": "hours"},
-        "cappedSize": 4096, "cappedMax": 5, "dryRun": True, "prepareUnique": True,
+        "index": {"name": "i", "hidden": True},
+        "viewOn": "other",
+        "pipeline": [],
+        "timeseries": {"granularity": "hours"},
+        "cappedSize": 4096,
+        "cappedMax": 5,
+        "dryRun": True,
+        "prepareUnique": True,
     },
     "createIndexes": {"indexes": [{"key": {"plain": 1}, "name": "i"}], "commitQuorum": "majority"},
 }
@@ -77,21 +131,53 @@ VALUES["findandmodify"] = VALUES["findAndModify"]
 
 # With a schema that encrypts these say something of their own: stages.py, indexes.py and below.
 APART = {
-    ("aggregate", "exchange"), ("create", "viewOn"), ("create", "pipeline"), ("collMod", "viewOn"),
-    ("collMod", "pipeline"), ("create", "encryptedFields"), ("collMod", "timeseries"),
+    ("aggregate", "exchange"),
+    ("create", "viewOn"),
+    ("create", "pipeline"),
+    ("collMod", "viewOn"),
+    ("collMod", "pipeline"),
+    ("create", "encryptedFields"),
 }
 # The type that a field must have, since we look into it.
 OBJECTS = (
-    ("find", "filter"), ("find", "projection"), ("find", "sort"), ("find", "min"), ("find", "max"), ("find", "collation"),
-    ("find", "let"), ("aggregate", "collation"), ("aggregate", "let"), ("count", "query"), ("count", "collation"),
-    ("distinct", "query"), ("distinct", "collation"), ("update", "let"), ("delete", "let"), ("findAndModify", "query"),
-    ("findAndModify", "sort"), ("findAndModify", "fields"), ("findAndModify", "collation"), ("findAndModify", "let"),
-    ("findandmodify", "query"), ("findandmodify", "sort"), ("findandmodify", "fields"), ("findandmodify", "collation"),
-    ("findandmodify", "let"), ("bulkWrite", "let"), ("create", "validator"), ("create", "collation"), ("collMod", "validator"),
+    ("find", "filter"),
+    ("find", "projection"),
+    ("find", "sort"),
+    ("find", "min"),
+    ("find", "max"),
+    ("find", "collation"),
+    ("find", "let"),
+    ("aggregate", "collation"),
+    ("aggregate", "let"),
+    ("count", "query"),
+    ("count", "collation"),
+    ("distinct", "query"),
+    ("distinct", "collation"),
+    ("update", "let"),
+    ("delete", "let"),
+    ("findAndModify", "query"),
+    ("findAndModify", "sort"),
+    ("findAndModify", "fields"),
+    ("findAndModify", "collation"),
+    ("findAndModify", "let"),
+    ("findandmodify", "query"),
+    ("findandmodify", "sort"),
+    ("findandmodify", "fields"),
+    ("findandmodify", "collation"),
+    ("findandmodify", "let"),
+    ("bulkWrite", "let"),
+    ("create", "validator"),
+    ("create", "collation"),
+    ("collMod", "validator"),
 )
 ARRAYS = (
-    ("aggregate", "pipeline"), ("insert", "documents"), ("update", "updates"), ("delete", "deletes"), ("bulkWrite", "ops"),
-    ("bulkWrite", "nsInfo"), ("createIndexes", "indexes"),
+    ("aggregate", "pipeline"),
+    ("insert", "documents"),
+    ("update", "updates"),
+    ("delete", "deletes"),
+    ("bulkWrite", "ops"),
+    ("bulkWrite", "nsInfo"),
+    ("createIndexes", "indexes"),
 )
 
 
@@ -140,15 +226,22 @@ def add_types(area):
 
 
 REQUIRED = {
-    "aggregate": ["pipeline"], "distinct": ["key"], "insert": ["documents"], "update": ["updates"], "delete": ["deletes"],
-    "bulkWrite": ["ops", "nsInfo"], "createIndexes": ["indexes"],
+    "aggregate": ["pipeline"],
+    "distinct": ["key"],
+    "insert": ["documents"],
+    "update": ["updates"],
+    "delete": ["deletes"],
+    "bulkWrite": ["ops", "nsInfo"],
+    "createIndexes": ["indexes"],
 }
 
 
 def add_others(area, command):
     base = BASES[command]
     unknown = {**base, "nothing": 1}
-    area.add(command, "nothing", csfle(unknown, Refused(f"BSON field '{command}.nothing' is an unknown field.", code=40415)))
+    area.add(
+        command, "nothing", csfle(unknown, Refused(f"BSON field '{command}.nothing' is an unknown field.", code=40415))
+    )
     area.add(command, "nothing", nothing(unknown), "nothing-encrypted")
     area.add(command, "minimal", csfle(base, "unchanged"))
     for field in REQUIRED.get(command, ()):
@@ -162,9 +255,21 @@ def add_others(area, command):
 
 
 GENERIC = {
-    "$db": "db", "lsid": {"id": ID}, "txnNumber": {"$numberLong": "1"}, "startTransaction": True, "autocommit": False,
-    "stmtIds": [1], "$clusterTime": {}, "$readPreference": {"mode": "primary"}, "readConcern": {"level": "local"},
-    "writeConcern": {"w": 1}, "maxTimeMS": 5, "comment": {"det": "x"}, "apiVersion": "1", "$audit": {}, "$client": {},
+    "$db": "db",
+    "lsid": {"id": ID},
+    "txnNumber": {"$numberLong": "1"},
+    "startTransaction": True,
+    "autocommit": False,
+    "stmtIds": [1],
+    "$clusterTime": {},
+    "$readPreference": {"mode": "primary"},
+    "readConcern": {"level": "local"},
+    "writeConcern": {"w": 1},
+    "maxTimeMS": 5,
+    "comment": {"det": "x"},
+    "apiVersion": "1",
+    "$audit": {},
+    "$client": {},
 }
 
 
@@ -186,11 +291,21 @@ def add_generic(area, command):
 def paths(make):
     """(kind, value, refused, path, schema) for the kinds of paths."""
     for kind, path, schema in (
-        ("deterministic", "det", csfle), ("random", "rand", csfle), ("above", "obj", csfle), ("below", "det.x", csfle),
-        ("equality", "eq", qe), ("range", "range", qe), ("above-qe", "obj", qe), ("below-qe", "eq.x", qe),
+        ("deterministic", "det", csfle),
+        ("random", "rand", csfle),
+        ("above", "obj", csfle),
+        ("below", "det.x", csfle),
+        ("equality", "eq", qe),
+        ("range", "range", qe),
+        ("above-qe", "obj", qe),
+        ("below-qe", "eq.x", qe),
     ):
         yield kind, make(path), True, path, schema
-    for kind, path, schema in (("plain", "plain", csfle), ("plain-beside", "obj.plain", csfle), ("plain-qe", "plain", qe)):
+    for kind, path, schema in (
+        ("plain", "plain", csfle),
+        ("plain-beside", "obj.plain", csfle),
+        ("plain-qe", "plain", qe),
+    ):
         yield kind, make(path), False, path, schema
 
 
@@ -212,7 +327,12 @@ def add_paths(area):
     for command, field in (("find", "projection"), ("findAndModify", "fields"), ("findandmodify", "fields")):
         add_projection(area, command, field)
     for command in ("find", "aggregate", "count", "distinct", "findAndModify", "findandmodify"):
-        for kind, hint in (("name", "i"), ("plain", {"plain": 1}), ("deterministic", {"det": 1}), ("random", {"rand": 1})):
+        for kind, hint in (
+            ("name", "i"),
+            ("plain", {"plain": 1}),
+            ("deterministic", {"det": 1}),
+            ("random", {"rand": 1}),
+        ):
             area.add(command, "hint", csfle(with_field(command, "hint", hint), "unchanged"), kind)
 
 
@@ -245,18 +365,36 @@ def add_projection(area, command, field):
 
 def add_distinct(area):
     for kind, key, said in (
-        ("deterministic", "det", "unchanged"), ("inside-above", "obj.det", "unchanged"), ("random", "rand", Open("rand")),
-        ("pointer", "ptr", Refused("The distinct key is not allowed to be marked for encryption with a non-UUID keyId", "ptr")),
-        ("above", "obj", Open("obj")), ("below", "det.x", Open("det.x")), ("plain-beside", "obj.plain", "unchanged"),
+        ("deterministic", "det", "unchanged"),
+        ("inside-above", "obj.det", "unchanged"),
+        ("random", "rand", Open("rand")),
+        (
+            "pointer",
+            "ptr",
+            Refused("The distinct key is not allowed to be marked for encryption with a non-UUID keyId", "ptr"),
+        ),
+        ("above", "obj", Open("obj")),
+        ("below", "det.x", Open("det.x")),
+        ("plain-beside", "obj.plain", "unchanged"),
     ):
         area.add("distinct", "key", csfle(with_field("distinct", "key", key), said), kind)
-    for kind, key in (("equality", "eq"), ("range", "range"), ("unindexed", "none"), ("text", "text"), ("above-qe", "obj"), ("below-qe", "eq.x")):
+    for kind, key in (
+        ("equality", "eq"),
+        ("range", "range"),
+        ("unindexed", "none"),
+        ("text", "text"),
+        ("above-qe", "obj"),
+        ("below-qe", "eq.x"),
+    ):
         area.add("distinct", "key", qe(with_field("distinct", "key", key), Open(key)), kind)
     area.add("distinct", "key", qe(with_field("distinct", "key", "plain"), "unchanged"), "plain-qe")
     area.add("distinct", "query", qe({**BASES["distinct"], "query": {"eq": "x"}}, Open("eq")), "equality")
     for kind, locale, key, said in (
-        ("string", {"locale": "fr"}, "det", Open("det")), ("int", {"locale": "fr"}, "num", "unchanged"),
-        ("empty", {}, "det", Open("det")), ("simple", {"locale": "simple"}, "det", "unchanged"), ("plain", {"locale": "fr"}, "plain", "unchanged"),
+        ("string", {"locale": "fr"}, "det", Open("det")),
+        ("int", {"locale": "fr"}, "num", "unchanged"),
+        ("empty", {}, "det", Open("det")),
+        ("simple", {"locale": "simple"}, "det", "unchanged"),
+        ("plain", {"locale": "fr"}, "plain", "unchanged"),
     ):
         area.add("distinct", "collation", csfle({"distinct": COLLECTION, "key": key, "collation": locale}, said), kind)
 
@@ -275,7 +413,8 @@ def add_filters(area):
             out = {**base, field: {"eq": {"$eq": mark_eq("x")}}}
             area.add(command, field, qe({**base, field: {"eq": "x"}}, out), "equality")
         for kind, collation, value, said in (
-            ("string", {"locale": "fr"}, {"det": "x"}, Open("det")), ("empty", {}, {"det": "x"}, Open("det")),
+            ("string", {"locale": "fr"}, {"det": "x"}, Open("det")),
+            ("empty", {}, {"det": "x"}, Open("det")),
             ("plain", {"locale": "fr"}, {"plain": "x"}, "unchanged"),
             ("exists", {"locale": "fr"}, {"det": {"$exists": True}}, "unchanged"),
             ("object-with-string", {"locale": "fr"}, {"obj": {"det": "x"}}, Open("obj.det")),
@@ -299,7 +438,10 @@ def add_lets(area):
         if command in ("count", "distinct"):
             continue
         base = {**BASES[command], "let": {"v": "x"}}
-        uses = {"encrypted": ({"$eq": ["$det", "$$v"]}, Open("det")), "plain": ({"$eq": ["$plain", "$$v"]}, "unchanged")}
+        uses = {
+            "encrypted": ({"$eq": ["$det", "$$v"]}, Open("det")),
+            "plain": ({"$eq": ["$plain", "$$v"]}, "unchanged"),
+        }
         for kind, (expression, said) in uses.items():
             area.add(command, "let", csfle({**base, field: {"$expr": expression}}, said), f"compared-with-{kind}")
         qe_use = {**base, field: {"$expr": {"$eq": ["$eq", "$$v"]}}}
@@ -307,9 +449,19 @@ def add_lets(area):
         undefined = {**BASES[command], field: {"$expr": {"$eq": ["$plain", "$$v"]}}}
         area.add(command, "let", csfle(undefined, Refused("Use of undefined variable: v", code=17276)), "undefined")
     pipeline = [{"$match": {"$expr": {"$eq": ["$plain", "$$v"]}}}]
-    area.add("aggregate", "let", csfle({**BASES["aggregate"], "pipeline": pipeline, "let": {"v": 1}}, "unchanged"), "compared-with-plain")
+    area.add(
+        "aggregate",
+        "let",
+        csfle({**BASES["aggregate"], "pipeline": pipeline, "let": {"v": 1}}, "unchanged"),
+        "compared-with-plain",
+    )
     pipeline = [{"$match": {"$expr": {"$eq": ["$det", "$$v"]}}}]
-    area.add("aggregate", "let", csfle({**BASES["aggregate"], "pipeline": pipeline, "let": {"v": 1}}, Open("det")), "compared-with-encrypted")
+    area.add(
+        "aggregate",
+        "let",
+        csfle({**BASES["aggregate"], "pipeline": pipeline, "let": {"v": 1}}, Open("det")),
+        "compared-with-encrypted",
+    )
 
 
 def add_apart(area):
@@ -328,7 +480,9 @@ def add_apart(area):
     for stage in ("$indexStats", "$collStats"):
         name = {"$indexStats": {}, "$collStats": {"count": {}}}[stage]
         for kind, schema in (("encrypts", csfle), ("encrypts-qe", qe), ("nothing-encrypted", lambda c, v: nothing(c))):
-            area.add("aggregate", "pipeline", schema({**base, "pipeline": [{stage: name}]}, "unchanged"), f"{stage}/{kind}")
+            area.add(
+                "aggregate", "pipeline", schema({**base, "pipeline": [{stage: name}]}, "unchanged"), f"{stage}/{kind}"
+            )
 
 
 def add_explains(area):
@@ -337,16 +491,29 @@ def add_explains(area):
         "find": ({"filter": {"det": "x"}}, {"filter": {"det": {"$eq": mark("x")}}}),
         "count": ({"query": {"det": "x"}}, {"query": {"det": {"$eq": mark("x")}}}),
         "distinct": ({"query": {"det": "x"}}, {"query": {"det": {"$eq": mark("x")}}}),
-        "delete": ({"deletes": [{"q": {"det": "x"}, "limit": 1}]}, {"deletes": [{"q": {"det": {"$eq": mark("x")}}, "limit": 1}]}),
+        "delete": (
+            {"deletes": [{"q": {"det": "x"}, "limit": 1}]},
+            {"deletes": [{"q": {"det": {"$eq": mark("x")}}, "limit": 1}]},
+        ),
         "findAndModify": ({"query": {"det": "x"}}, {"query": {"det": {"$eq": mark("x")}}}),
-        "aggregate": ({"pipeline": [{"$match": {"det": "x"}}]}, {"pipeline": [{"$match": {"det": {"$eq": mark("x")}}}]}),
+        "aggregate": (
+            {"pipeline": [{"$match": {"det": "x"}}]},
+            {"pipeline": [{"$match": {"det": {"$eq": mark("x")}}}]},
+        ),
         "update": (
             {"updates": [{"q": {"det": "x"}, "u": {"$set": {"plain": 1}}}]},
-            {"updates": [{"q": {"det": {"$eq": mark("x")}}, "u": {"$set": {"plain": 1}}, "multi": False, "upsert": False}]},
+            {
+                "updates": [
+                    {"q": {"det": {"$eq": mark("x")}}, "u": {"$set": {"plain": 1}}, "multi": False, "upsert": False}
+                ]
+            },
         ),
     }
     for command, (before, after) in inner.items():
-        it, out = {"explain": {**BASES[command], **before}}, {"explain": {**BASES[command], **after}, "verbosity": "allPlansExecution"}
+        it, out = {"explain": {**BASES[command], **before}}, {
+            "explain": {**BASES[command], **after},
+            "verbosity": "allPlansExecution",
+        }
         area.add("explain", command, csfle(it, out))
         it, out = ({**c, "verbosity": "queryPlanner"} for c in (it, out))
         area.add("explain", command, csfle(it, out), "verbosity")

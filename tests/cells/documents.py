@@ -18,6 +18,9 @@ UPDATE = (
     "$set $setOnInsert $unset $rename $inc $mul $min $max $currentDate $bit $push $pull $pullAll $pop $addToSet $pushAll"
 ).split()
 
+# Those that a pipeline of an update may have.
+UPDATE_STAGES = "$addFields $set $unset $project $replaceRoot $replaceWith".split()
+
 STAGES = (
     "$addFields $bucket $bucketAuto $changeStream $changeStreamSplitLargeEvent $collStats $count $currentOp $densify "
     "$documents $facet $fill $geoNear $graphLookup $group $indexStats $limit $listClusterCatalog $listLocalSessions "

@@ -1,4 +1,4 @@
-"""Members of encryptedFields: each missing, twice, of wrong types, at its limits. From schemas.md, "QE encryptedFields"."""
+"""Members of encryptedFields: each missing, twice, of wrong types, at its limits."""
 
 from book import Again
 from forms import COLLECTION, DATE, Open, field
@@ -26,10 +26,31 @@ def queried(bson_type, accepted, *queries):
 
 
 FIELD = {
-    "path": {"a": True, "a.b": True, "": False, ".a": False, "a.": False, "a..b": False, "_id": False, "_id.a": False, "__safeContent__": False, "__safeContent__.a": False},
+    "path": {
+        "a": True,
+        "a.b": True,
+        "": False,
+        ".a": False,
+        "a.": False,
+        "a..b": False,
+        "_id": False,
+        "_id.a": False,
+        "__safeContent__": False,
+        "__safeContent__.a": False,
+    },
     "bsonType": {
-        "string": True, "int": True, "object": True, "array": True, "double": True, "bool": True, "null": False, "undefined": False,
-        "minKey": False, "maxKey": False, "nothing": False, "integer": False,
+        "string": True,
+        "int": True,
+        "object": True,
+        "array": True,
+        "double": True,
+        "bool": True,
+        "null": False,
+        "undefined": False,
+        "minKey": False,
+        "maxKey": False,
+        "nothing": False,
+        "integer": False,
     },
 }
 
@@ -38,7 +59,18 @@ def add_field(area):
     for member, values in FIELD.items():
         for value, accepted in values.items():
             area.add(member, "value", one(accepted, **{member: value}), value or "empty")
-    for member, wrongs in {"path": [1, ["a"]], "bsonType": [1, ["string"]], "keyId": [1, "x", [{"$key": "a"}], {"$binary": {"base64": "AAAA", "subType": "04"}}, {"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "subType": "03"}}], "queries": [1, "equality", [1]]}.items():
+    for member, wrongs in {
+        "path": [1, ["a"]],
+        "bsonType": [1, ["string"]],
+        "keyId": [
+            1,
+            "x",
+            [{"$key": "a"}],
+            {"$binary": {"base64": "AAAA", "subType": "04"}},
+            {"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "subType": "03"}},
+        ],
+        "queries": [1, "equality", [1]],
+    }.items():
         for i, wrong in enumerate(wrongs):
             area.add(member, "wrong", one(False, **{member: wrong}), str(i))
     whole = field("a", "string", {"queryType": "equality"})
@@ -52,15 +84,25 @@ def add_field(area):
     area.add("path", "two", case([field("a", "string"), field("a.b", "string")], False), "prefix")
     area.add("path", "two", case([field("a.b", "string"), field("a", "string")], False), "prefix-after")
     area.add("path", "two", case([field("a", "string"), field("ab", "string")], True), "no-prefix")
-    area.add("keyId", "two", case([field("a", "string"), {**field("b", "string"), "keyId": {"$key": "a"}}], False), "equal")
+    area.add(
+        "keyId", "two", case([field("a", "string"), {**field("b", "string"), "keyId": {"$key": "a"}}], False), "equal"
+    )
 
 
 # ---- queries ----
 
 
-EQUALITY_TYPES = "string int long bool date objectId timestamp binData regex javascript symbol dbPointer javascriptWithScope".split()
+EQUALITY_TYPES = (
+    "string int long bool date objectId timestamp binData regex javascript symbol dbPointer javascriptWithScope".split()
+)
 NO_EQUALITY = "double decimal object array".split()
-RANGES = {"int": (0, 200), "long": ({"$numberLong": "0"}, {"$numberLong": "200"}), "date": (DATE, {"$date": {"$numberLong": "200"}}), "double": ({"$numberDouble": "0"}, {"$numberDouble": "200"}), "decimal": ({"$numberDecimal": "0"}, {"$numberDecimal": "200"})}
+RANGES = {
+    "int": (0, 200),
+    "long": ({"$numberLong": "0"}, {"$numberLong": "200"}),
+    "date": (DATE, {"$date": {"$numberLong": "200"}}),
+    "double": ({"$numberDouble": "0"}, {"$numberDouble": "200"}),
+    "decimal": ({"$numberDecimal": "0"}, {"$numberDecimal": "200"}),
+}
 TEXT = {"strMinQueryLength": 1, "strMaxQueryLength": 9}
 
 
@@ -105,7 +147,9 @@ def add_limits(area):
         query = {"queryType": "range", "min": low, "max": high}
         precise = {"precision": 2} if bson_type in ("double", "decimal") else {}
         area.add("min", "range", queried(bson_type, True, {**query, **precise}), bson_type)
-        area.add("min", "above-max", queried(bson_type, False, {**query, **precise, "min": high, "max": low}), bson_type)
+        area.add(
+            "min", "above-max", queried(bson_type, False, {**query, **precise, "min": high, "max": low}), bson_type
+        )
         area.add("min", "equal", queried(bson_type, False, {**query, **precise, "max": low}), bson_type)
         area.add("max", "wrong-type", queried(bson_type, False, {**query, **precise, "max": "x"}), bson_type)
         area.add("min", "wrong-type", queried(bson_type, False, {**query, **precise, "min": "x"}), bson_type)
@@ -113,7 +157,9 @@ def add_limits(area):
         area.add("precision", "negative", queried(bson_type, False, {**query, "precision": -1}), bson_type)
         area.add("precision", "no-bounds", queried(bson_type, False, {"queryType": "range", "precision": 2}), bson_type)
         for value, accepted in ((0, False), (1, True), (8, True), (9, False), ("x", False)):
-            area.add("sparsity", bson_type, queried(bson_type, accepted, {**query, **precise, "sparsity": value}), str(value))
+            area.add(
+                "sparsity", bson_type, queried(bson_type, accepted, {**query, **precise, "sparsity": value}), str(value)
+            )
         area.add("trimFactor", "zero", queried(bson_type, True, {**query, **precise, "trimFactor": 0}), bson_type)
         area.add("trimFactor", "negative", queried(bson_type, False, {**query, **precise, "trimFactor": -1}), bson_type)
     # The bits of the domain: 200 has eight.
@@ -122,18 +168,29 @@ def add_limits(area):
         area.add("trimFactor", "bits", queried("int", accepted, query), f"int-{value}")
     for bson_type, bits in (("int", 32), ("long", 64), ("date", 64), ("double", 64), ("decimal", 128)):
         for value, accepted in ((bits - 1, True), (bits, False)):
-            area.add("trimFactor", "bits", queried(bson_type, accepted, {"queryType": "range", "trimFactor": value}), f"{bson_type}-{value}")
+            area.add(
+                "trimFactor",
+                "bits",
+                queried(bson_type, accepted, {"queryType": "range", "trimFactor": value}),
+                f"{bson_type}-{value}",
+            )
 
 
 def add_texts(area):
     base = {"queryType": "substring", **TEXT, "strMaxLength": 60}
     for name, changes, accepted in (
-        ("min-zero", {"strMinQueryLength": 0}, False), ("min-above-max", {"strMinQueryLength": 10}, False),
-        ("min-is-max", {"strMinQueryLength": 9}, True), ("longest-is-max", {"strMaxLength": 9}, True),
-        ("longest-below-max", {"strMaxLength": 8}, False), ("caseSensitive", {"caseSensitive": True}, True),
-        ("diacriticSensitive", {"diacriticSensitive": True}, True), ("caseSensitive-number", {"caseSensitive": 1}, False),
-        ("diacriticSensitive-number", {"diacriticSensitive": 1}, False), ("unknown", {"nothing": 1}, False),
-        ("min-string", {"strMinQueryLength": "x"}, False), ("max-string", {"strMaxQueryLength": "x"}, False),
+        ("min-zero", {"strMinQueryLength": 0}, False),
+        ("min-above-max", {"strMinQueryLength": 10}, False),
+        ("min-is-max", {"strMinQueryLength": 9}, True),
+        ("longest-is-max", {"strMaxLength": 9}, True),
+        ("longest-below-max", {"strMaxLength": 8}, False),
+        ("caseSensitive", {"caseSensitive": True}, True),
+        ("diacriticSensitive", {"diacriticSensitive": True}, True),
+        ("caseSensitive-number", {"caseSensitive": 1}, False),
+        ("diacriticSensitive-number", {"diacriticSensitive": 1}, False),
+        ("unknown", {"nothing": 1}, False),
+        ("min-string", {"strMinQueryLength": "x"}, False),
+        ("max-string", {"strMaxQueryLength": "x"}, False),
         ("longest-string", {"strMaxLength": "x"}, False),
     ):
         area.add("queries", "text", queried("string", accepted, {**base, **changes}), name)
@@ -143,7 +200,9 @@ def add_texts(area):
         area.add(member, "twice", queried("string", False, {**base, Again(member): base[member]}))
         area.add(member, "in-equality", queried("string", False, {"queryType": "equality", member: 5}))
     for kind in ("prefix", "suffix"):
-        area.add("strMaxLength", f"in-{kind}", queried("string", False, {"queryType": kind, **TEXT, "strMaxLength": 60}))
+        area.add(
+            "strMaxLength", f"in-{kind}", queried("string", False, {"queryType": kind, **TEXT, "strMaxLength": 60})
+        )
     for member in ("min", "max", "precision", "sparsity", "trimFactor"):
         area.add(member, "in-equality", queried("int", False, {"queryType": "equality", member: 1}))
     for member in ("caseSensitive", "diacriticSensitive"):
@@ -162,23 +221,35 @@ def written(name):
 
 def add_marks(area):
     """Each query type, written; text also compared by its own operator, and by none of the others'."""
-    operators = {"prefix": ("$encStrStartsWith", "prefix"), "suffix": ("$encStrEndsWith", "suffix"), "substring": ("$encStrContains", "substring")}
+    operators = {
+        "prefix": ("$encStrStartsWith", "prefix"),
+        "suffix": ("$encStrEndsWith", "suffix"),
+        "substring": ("$encStrContains", "substring"),
+    }
     insert = {"insert": COLLECTION, "documents": [{"a": "x"}]}
     for name, algorithm, contention in (("none", 1, 0), ("equality", 2, 8)):
         mark = {"$mark2": {"t": 1, "a": algorithm, "k": "a", "v": "x", "cm": contention}}
         fields = {"fields": [field("a", "string", {"queryType": name})]}
-        area.add("queryType", "written", marked(fields, insert, {"insert": COLLECTION, "documents": [{"a": mark}]}), name)
+        area.add(
+            "queryType", "written", marked(fields, insert, {"insert": COLLECTION, "documents": [{"a": mark}]}), name
+        )
     for base in operators:
         for name in (base, base + "Preview"):
             query = {"queryType": name, **TEXT, **({"strMaxLength": 60} if base == "substring" else {})}
             fields = {"fields": [field("a", "string", query)]}
             mark = {"$mark2": {"t": 1, "a": 4, "k": "a", "v": written(name), "cm": 8}}
-            area.add("queryType", "written", marked(fields, insert, {"insert": COLLECTION, "documents": [{"a": mark}]}), name)
+            area.add(
+                "queryType", "written", marked(fields, insert, {"insert": COLLECTION, "documents": [{"a": mark}]}), name
+            )
             for other, (operator, operand) in operators.items():
                 it = {"find": COLLECTION, "filter": {"$expr": {operator: {"input": "$a", operand: "x"}}}}
                 mark = {"$mark2": {"t": 2, "a": 4, "k": "a", "v": written(name), "cm": 8}}
                 out = {"find": COLLECTION, "filter": {"$expr": {operator: {"input": "$a", operand: mark}}}}
-                told = marked(fields, it, out) if other == base else {"encryptedFields": fields, "command": it, "error": Open("a")}
+                told = (
+                    marked(fields, it, out)
+                    if other == base
+                    else {"encryptedFields": fields, "command": it, "error": Open("a")}
+                )
                 area.add("queryType", f"compared-{other}", told, name)
 
 

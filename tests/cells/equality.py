@@ -1,9 +1,6 @@
-"""Expressions that compare encrypted fields: $eq, $ne, $in, bounds and texts, and where they may stand.
+"""Expressions that compare encrypted fields: $eq, $ne, $in, bounds and texts, and where they may stand."""
 
-From aggregation.md, "Expressions" (equality), and queryable-encryption.md, "Filters" and "Fine points".
-"""
-
-from forms import Open, REGEX, Refused, aggregate, csfle, edges, find, mark, mark_eq, qe, stub
+from forms import REGEX, Open, aggregate, csfle, edges, find, mark, mark_eq, qe, stub
 
 EQUALS = ("$eq", "$ne")
 ORDER = ("$cmp", "$gt", "$gte", "$lt", "$lte")
@@ -59,7 +56,13 @@ def add_deterministic(area):
                     command = with_let(command)
                 verdict = Open() if said is None else "unchanged" if command == result else result
                 area.add(operator, side, csfle(command, verdict), f"deterministic/{kind}")
-        for kind, path in (("random", "$rand"), ("pointer", "$ptr"), ("above", "$obj"), ("below", "$det.x"), ("root", "$$ROOT")):
+        for kind, path in (
+            ("random", "$rand"),
+            ("pointer", "$ptr"),
+            ("above", "$obj"),
+            ("below", "$det.x"),
+            ("root", "$$ROOT"),
+        ):
             for side, expression in sides(operator, path, "x").items():
                 area.add(operator, side, csfle(project(expression), Open()), kind)
         for kind, path in (("plain", "$plain"), ("plain-beside", "$obj.plain")):
@@ -104,7 +107,12 @@ def where(expression):
 
 
 def pair(value, payload=0):
-    return {"$and": [{"$gte": ["$range", edges(value, value, 2, 4, payload=payload)]}, {"$lte": ["$range", stub(2, 4, payload)]}]}
+    return {
+        "$and": [
+            {"$gte": ["$range", edges(value, value, 2, 4, payload=payload)]},
+            {"$lte": ["$range", stub(2, 4, payload)]},
+        ]
+    }
 
 
 def bound(operator, value):
@@ -146,7 +154,14 @@ def add_qe_refused(area):
         for kind, path in (("text", "$text"), ("unindexed", "$none"), ("above-qe", "$obj"), ("below-qe", "$eq.x")):
             for side, expression in sides(operator, path, "x").items():
                 area.add(operator, side, qe(where(expression), Open(path[1:])), kind)
-        for kind, partner in (("itself", "$eq"), ("plain", "$plain"), ("null", None), ("regex", REGEX), ("int", 7), ("array", ["x"])):
+        for kind, partner in (
+            ("itself", "$eq"),
+            ("plain", "$plain"),
+            ("null", None),
+            ("regex", REGEX),
+            ("int", 7),
+            ("array", ["x"]),
+        ):
             for side, expression in sides(operator, "$eq", partner).items():
                 area.add(operator, side, qe(where(expression), Open("eq")), f"equality/{kind}")
     inside = {"$eq": ["$eq", "x"]}
@@ -166,7 +181,12 @@ def add_qe_refused(area):
         area.add(operator, "holds-comparison", csfle(project(inner), project(out)), "deterministic")
 
 
-TEXTS = {"$encStrStartsWith": "prefix", "$encStrEndsWith": "suffix", "$encStrContains": "substring", "$encStrNormalizedEq": "string"}
+TEXTS = {
+    "$encStrStartsWith": "prefix",
+    "$encStrEndsWith": "suffix",
+    "$encStrContains": "substring",
+    "$encStrNormalizedEq": "string",
+}
 
 
 def text_mark(operator, path):
@@ -181,31 +201,55 @@ def text_mark(operator, path):
     return {"$mark2": {"t": 2, "a": 4, "k": path, "v": value, "cm": 8}}
 
 
+# Neither may be an input, or a text.
+NO_INPUTS = {
+    "equality": "$eq",
+    "range": "$range",
+    "unindexed": "$none",
+    "plain": "$plain",
+    "literal": "abc",
+    "above-qe": "$obj",
+    "expression": {"$toUpper": "$text"},
+}
+NO_TEXTS = {
+    "plain": "$plain",
+    "equality": "$eq",
+    "int": 5,
+    "null": None,
+    "regex": REGEX,
+    "expression": {"$toUpper": "$plain"},
+}
+
+
 def add_encrypted_strings(area):
     for operator, name in TEXTS.items():
-        path = "sub" if operator == "$encStrContains" else "text"
-        wrong = "text" if path == "sub" else "sub"
+        path, wrong = ("sub", "text") if operator == "$encStrContains" else ("text", "sub")
 
-        def text(input="$" + path, value="abc"):
-            return {operator: {"input": input, name: value}}
+        def text(operand="abc", source="$" + path, operator=operator, name=name):
+            return {operator: {"input": source, name: operand}}
 
-        marked = where(text(value=text_mark(operator, path)))
+        marked = where(text(text_mark(operator, path)))
         area.add(operator, name, qe(where(text()), marked), "literal")
         area.add(operator, "input", qe(where(text()), marked), "text")
-        if operator == "$encStrNormalizedEq":
-            other = where({operator: {"input": "$sub", name: text_mark(operator, "sub")}})
-            area.add(operator, "input", qe(where(text("$sub")), other), "other-query-type")
-        else:
-            area.add(operator, "input", qe(where(text("$" + wrong)), Open(wrong)), "other-query-type")
-        for kind, value in (("equality", "$eq"), ("range", "$range"), ("unindexed", "$none"), ("plain", "$plain"), ("literal", "abc"), ("above-qe", "$obj"), ("expression", {"$toUpper": "$text"})):
-            area.add(operator, "input", qe(where(text(value)), Open()), kind)
-        for kind, value in (("plain", "$plain"), ("equality", "$eq"), ("int", 5), ("null", None), ("regex", REGEX), ("expression", {"$toUpper": "$plain"})):
-            area.add(operator, name, qe(where(text(value=value)), Open()), kind)
-        area.add(operator, "input", csfle(where(text("$det")), Open()), "deterministic")
-        area.add(operator, "input", qe(project(text()), Open()), "computed")
-        area.add(operator, "input", qe(where({operator: {name: "abc"}}), Open()), "missing")
-        area.add(operator, name, qe(where({operator: {"input": "$" + path}}), Open()), "missing")
-        area.add(operator, "nothing", qe(where({operator: {"input": "$" + path, name: "abc", "nothing": 1}}), Open()))
+        other = Open(wrong)
+        if operator == "$encStrNormalizedEq":  # every text index will do
+            other = where(text(text_mark(operator, wrong), "$" + wrong))
+        area.add(operator, "input", qe(where(text(source="$" + wrong)), other), "other-query-type")
+        add_refused_strings(area, operator, name, text)
+
+
+def add_refused_strings(area, operator, name, text):
+    for kind, value in NO_INPUTS.items():
+        area.add(operator, "input", qe(where(text(source=value)), Open()), kind)
+    for kind, value in NO_TEXTS.items():
+        area.add(operator, name, qe(where(text(value)), Open()), kind)
+    area.add(operator, "input", csfle(where(text(source="$det")), Open()), "deterministic")
+    area.add(operator, "input", qe(project(text()), Open()), "computed")
+    whole = text()[operator]
+    for missing in whole:
+        part = {key: value for key, value in whole.items() if key != missing}
+        area.add(operator, missing, qe(where({operator: part}), Open()), "missing")
+    area.add(operator, "nothing", qe(where({operator: {**whole, "nothing": 1}}), Open()))
 
 
 def add_comparisons(area):

@@ -1,4 +1,4 @@
-"""Expressions: each operand of each operator, at each kind of place. From aggregation.md, "Expressions"."""
+"""Expressions: each operand of each operator, at each kind of place."""
 
 import documents
 import operands
@@ -55,7 +55,9 @@ def refusal(operator, source):
     if source.refusal:
         return source.refusal
     if source.build is qe:
-        return Refused("Invalid reference to an encrypted field within aggregate expression: " + source.path, source.path)
+        return Refused(
+            "Invalid reference to an encrypted field within aggregate expression: " + source.path, source.path
+        )
     return in_expression(operator, source.path)
 
 
@@ -166,13 +168,19 @@ def add_opaque(area):
     for kind in operands.META:
         stage = {"$project": {"x": {"$meta": kind}}}
         area.add("$meta", kind, csfle(aggregate(stage), "unchanged"))
-        area.add("$meta", kind, csfle(aggregate({"$project": {"x": {"$toUpper": {"$meta": kind}}}}), meta_used(kind)), "used")
+        area.add(
+            "$meta", kind, csfle(aggregate({"$project": {"x": {"$toUpper": {"$meta": kind}}}}), meta_used(kind)), "used"
+        )
     area.add("$meta", "field", csfle(aggregate({"$project": {"x": {"$meta": "$det"}}}), Open()))
 
 
 def meta_used(kind):
     """An index key holds fields, ciphertext among them."""
-    return Refused("Invalid reference to a field whose encryption is not known until runtime") if kind == "indexKey" else "unchanged"
+    return (
+        Refused("Invalid reference to a field whose encryption is not known until runtime")
+        if kind == "indexKey"
+        else "unchanged"
+    )
 
 
 def add_nothing_encrypted(area):
@@ -188,13 +196,30 @@ def add_nothing_encrypted(area):
 def add_get_field(area):
     """A bare name is that of a field of the document."""
     for name, field, said in (
-        ("plain", "plain", "unchanged"), ("plain-beside", {"$literal": "obj.plain"}, "unchanged"), ("literal", {"$literal": "x"}, "unchanged"),
-        ("deterministic", "det", "unchanged"), ("random", "rand", "unchanged"), ("above", "obj", "unchanged"), ("root", "$$ROOT", Open()),
-        ("current", "$$CURRENT.det", Open()), ("below", "$det.x", Open()), ("array", "$list", Open()), ("in-array", "$rows.det", Open()),
-        ("unknown", {"$cond": ["$plain", "det", "plain"]}, Open()), ("undefined-variable", "$$nothing", Open()), ("now", "$$NOW", Open()),
+        ("plain", "plain", "unchanged"),
+        ("plain-beside", {"$literal": "obj.plain"}, "unchanged"),
+        ("literal", {"$literal": "x"}, "unchanged"),
+        ("deterministic", "det", "unchanged"),
+        ("random", "rand", "unchanged"),
+        ("above", "obj", "unchanged"),
+        ("root", "$$ROOT", Open()),
+        ("current", "$$CURRENT.det", Open()),
+        ("below", "$det.x", Open()),
+        ("array", "$list", Open()),
+        ("in-array", "$rows.det", Open()),
+        ("unknown", {"$cond": ["$plain", "det", "plain"]}, Open()),
+        ("undefined-variable", "$$nothing", Open()),
+        ("now", "$$NOW", Open()),
     ):
         area.add("$getField", "bare", csfle(aggregate({"$project": {"x": {"$getField": field}}}), said), name)
-    for name, field in (("equality", "eq"), ("range", "range"), ("text", "text"), ("unindexed", "none"), ("above-qe", "obj"), ("plain-qe", "plain")):
+    for name, field in (
+        ("equality", "eq"),
+        ("range", "range"),
+        ("text", "text"),
+        ("unindexed", "none"),
+        ("above-qe", "obj"),
+        ("plain-qe", "plain"),
+    ):
         area.add("$getField", "bare", qe(aggregate({"$project": {"x": {"$getField": field}}}), "unchanged"), name)
     for name in ("det", "rand", "obj"):
         used = {"$toUpper": {"$getField": name}}

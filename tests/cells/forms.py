@@ -39,7 +39,12 @@ OTHER = obj(det=encrypt(RANDOM, "int"), plain={"bsonType": "string"})
 
 
 def field(path, bson_type, *queries):
-    return {"path": path, "bsonType": bson_type, "keyId": {"$key": path}, **({"queries": list(queries)} if queries else {})}
+    return {
+        "path": path,
+        "bsonType": bson_type,
+        "keyId": {"$key": path},
+        **({"queries": list(queries)} if queries else {}),
+    }
 
 
 def text_query(kind, **more):
@@ -107,7 +112,12 @@ def stub(first, second, payload=0):
 
 def range_pair(value, payload=0):
     """What equality with a range field becomes."""
-    return {"$and": [{"range": {"$gte": edges(value, value, 2, 4, payload=payload)}}, {"range": {"$lte": stub(2, 4, payload)}}]}
+    return {
+        "$and": [
+            {"range": {"$gte": edges(value, value, 2, 4, payload=payload)}},
+            {"range": {"$lte": stub(2, 4, payload)}},
+        ]
+    }
 
 
 # ---- verdicts ----

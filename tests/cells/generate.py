@@ -7,22 +7,41 @@ import commands
 import encrypted_fields
 import expressions
 import match
+import pipeline_updates
+import reasons
 import schemas
 import stage_options
+import stage_shapes
 import stages
+import stored
 import trees
 import updates
 from book import Book
 from forms import SCHEMAS
 from mistake import Mistake
 
-SUBJECTS = (match, trees, expressions, accumulators, stages, stage_options, updates, commands, schemas, encrypted_fields)
+SUBJECTS = (
+    match,
+    stored,
+    trees,
+    expressions,
+    accumulators,
+    stages,
+    stage_options,
+    stage_shapes,
+    updates,
+    pipeline_updates,
+    commands,
+    schemas,
+    encrypted_fields,
+)
 
 
 def main(folder):
     book = Book()
     for subject in SUBJECTS:
         subject.fill(book)
+    reasons.check()
     book.write(folder, SCHEMAS)
     counts = book.count()
     print(f"cells: {sum(counts.values())} cases: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

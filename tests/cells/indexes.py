@@ -1,15 +1,33 @@
-"""Indexes, collections and their options: createIndexes, create, collMod. From analysis.md, "Commands" and after."""
+"""Indexes, collections and their options: createIndexes, create, collMod."""
 
 import documents
 from book import Again
 from forms import COLLECTION, Open, Refused, csfle, nothing, qe
 
 VALUES = {
-    "key": {"plain": 1}, "name": "i", "unique": True, "partialFilterExpression": {"plain": {"$exists": True}}, "sparse": True,
-    "expireAfterSeconds": 60, "hidden": True, "storageEngine": {}, "weights": {"plain": 1}, "default_language": "en",
-    "language_override": "lang", "textIndexVersion": 3, "2dsphereIndexVersion": 3, "bits": 26, "min": -180, "max": 180,
-    "collation": {"locale": "fr"}, "wildcardProjection": {"plain": 1}, "background": True, "v": 2, "ns": "db.people",
-    "prepareUnique": True, "clustered": True,
+    "key": {"plain": 1},
+    "name": "i",
+    "unique": True,
+    "partialFilterExpression": {"plain": {"$exists": True}},
+    "sparse": True,
+    "expireAfterSeconds": 60,
+    "hidden": True,
+    "storageEngine": {},
+    "weights": {"plain": 1},
+    "default_language": "en",
+    "language_override": "lang",
+    "textIndexVersion": 3,
+    "2dsphereIndexVersion": 3,
+    "bits": 26,
+    "min": -180,
+    "max": 180,
+    "collation": {"locale": "fr"},
+    "wildcardProjection": {"plain": 1},
+    "background": True,
+    "v": 2,
+    "ns": "db.people",
+    "prepareUnique": True,
+    "clustered": True,
 }
 BASE = {"key": {"plain": 1}, "name": "i"}
 ROW = "createIndexes.indexes"
@@ -36,9 +54,19 @@ def add_members(area):
 ORDERED = {"ascending": 1, "descending": -1}
 KEYS = {**ORDERED, "hashed": "hashed", "text": "text", "2d": "2d", "2dsphere": "2dsphere"}
 PLACES = {
-    "deterministic": ("det", csfle), "random": ("rand", csfle), "above": ("obj", csfle), "below": ("det.x", csfle),
-    "plain": ("plain", csfle), "plain-beside": ("obj.plain", csfle), "equality": ("eq", qe), "range": ("range", qe),
-    "unindexed": ("none", qe), "text": ("text", qe), "above-qe": ("obj", qe), "below-qe": ("eq.x", qe), "plain-qe": ("plain", qe),
+    "deterministic": ("det", csfle),
+    "random": ("rand", csfle),
+    "above": ("obj", csfle),
+    "below": ("det.x", csfle),
+    "plain": ("plain", csfle),
+    "plain-beside": ("obj.plain", csfle),
+    "equality": ("eq", qe),
+    "range": ("range", qe),
+    "unindexed": ("none", qe),
+    "text": ("text", qe),
+    "above-qe": ("obj", qe),
+    "below-qe": ("eq.x", qe),
+    "plain-qe": ("plain", qe),
 }
 
 
@@ -59,7 +87,12 @@ def add_keys(area):
             if kind in ORDERED:
                 it = create_indexes({"key": {"other": 1, path: value}, "name": "i"})
                 area.add("key", place, schema(it, said), f"{kind}-second")
-    for kind, path, said in (("all", "$**", "unchanged"), ("above", "obj.$**", "unchanged"), ("below", "det.$**", Open()), ("plain", "plain.$**", "unchanged")):
+    for kind, path, said in (
+        ("all", "$**", "unchanged"),
+        ("above", "obj.$**", "unchanged"),
+        ("below", "det.$**", Open()),
+        ("plain", "plain.$**", "unchanged"),
+    ):
         area.add("key", "wildcard", csfle(create_indexes({"key": {path: 1}, "name": "i"}), said), kind)
 
 
@@ -122,7 +155,9 @@ def add_collections(area):
         area.add(f"{name}.validator", "payload", qe(payload, Open("eq")))
         forged = {name: COLLECTION, "validator": {"plain": {"$payload": 0}}}
         area.add(f"{name}.validator", "forged", csfle(forged, Open()))
-    area.add("create.collation", "deterministic", csfle({"create": COLLECTION, "collation": {"locale": "fr"}}, "unchanged"))
+    area.add(
+        "create.collation", "deterministic", csfle({"create": COLLECTION, "collation": {"locale": "fr"}}, "unchanged")
+    )
     area.add("create.collation", "equality", qe({"create": COLLECTION, "collation": {"locale": "fr"}}, "unchanged"))
     for member in ("timeField", "metaField"):
         for place in ("deterministic", "random", "above", "below", "plain"):
@@ -131,11 +166,40 @@ def add_collections(area):
             area.add("create.timeseries", place, csfle({"create": COLLECTION, "timeseries": series}, said), member)
 
 
+SERIES = {"metaField": "meta", "granularity": "hours", "bucketMaxSpanSeconds": 60, "bucketRoundingSeconds": 60}
+
+
+def add_series(area):
+    """The members of a time series, each by itself; one that is not listed; one twice."""
+    for member, value in SERIES.items():
+        for name in ("create", "collMod"):
+            if name == "collMod" and member == "metaField":
+                continue
+            base = {"timeField": "plain"} if name == "create" else {}
+            it = {name: COLLECTION, "timeseries": {**base, member: value}}
+            area.add(f"{name}.timeseries", member, csfle(it, "unchanged"))
+            twice = {name: COLLECTION, "timeseries": {**base, member: value, Again(member): value}}
+            area.add(f"{name}.timeseries", member, csfle(twice, Open()), "twice")
+    for name in ("create", "collMod"):
+        unknown = {name: COLLECTION, "timeseries": {"timeField": "plain", "nothing": 1}}
+        area.add(f"{name}.timeseries", "nothing", csfle(unknown, Open()))
+        area.add(f"{name}.timeseries", "nothing", nothing(unknown), "nothing-encrypted")
+
+
 def fill(book):
     rows = ["key", "collation", "expireAfterSeconds", "partialFilterExpression", "wildcardProjection"]
-    rows += ["create.validator", "collMod.validator", "create.collation", "create.timeseries", "weights", "language_override"]
+    rows += [
+        "create.validator",
+        "collMod.validator",
+        "create.collation",
+        "create.timeseries",
+        "collMod.timeseries",
+        "weights",
+        "language_override",
+    ]
     area = book.area("definition", rows)
     add_keys(area)
     add_options(area)
     add_text_options(area)
     add_collections(area)
+    add_series(area)

@@ -1,12 +1,29 @@
-"""Filters: each field operator, `$not` around it, and equality without an operator, at each kind of place.
-
-From analysis.md, "Filters"; aggregation.md, "State" and "Fine points"; queryable-encryption.md, "Filters".
-"""
+"""Filters: each field operator, `$not` around it, and equality without an operator, at each kind of place."""
 
 import documents
 from forms import (
-    COLLECTION, CSFLE, DATE, MIN_KEY, OTHER, REGEX, UNDEFINED, Open, Refused, aggregate, answer, below, edges, find,
-    mark, mark_eq, no_equality_index, not_for_type, on_encrypted, random_compared, range_pair, stub,
+    COLLECTION,
+    CSFLE,
+    DATE,
+    MIN_KEY,
+    OTHER,
+    REGEX,
+    UNDEFINED,
+    Open,
+    Refused,
+    aggregate,
+    answer,
+    below,
+    edges,
+    find,
+    mark,
+    mark_eq,
+    no_equality_index,
+    not_for_type,
+    on_encrypted,
+    random_compared,
+    range_pair,
+    stub,
 )
 
 POINT = {"$geometry": {"type": "Point", "coordinates": [0, 0]}}
@@ -18,7 +35,17 @@ EQUALITY = ("$eq", "$ne")
 LISTS = ("$in", "$nin")
 ORDER = ("$gt", "$gte", "$lt", "$lte")
 # Cannot match encrypted children, so they pass above them.
-BY_SHAPE = ("$type", "$regex", "$options", "$size", "$mod", "$bitsAllClear", "$bitsAllSet", "$bitsAnyClear", "$bitsAnySet")
+BY_SHAPE = (
+    "$type",
+    "$regex",
+    "$options",
+    "$size",
+    "$mod",
+    "$bitsAllClear",
+    "$bitsAllSet",
+    "$bitsAnyClear",
+    "$bitsAnySet",
+)
 GEO = ("$geoWithin", "$geoIntersects", "$near", "$nearSphere", "$within", "$maxDistance", "$minDistance", "$uniqueDocs")
 ELEMENTS = ("$elemMatch", "$all")
 
@@ -109,7 +136,9 @@ PLACES = {
     "joined-random": Place("rows.rand", before=[JOIN]),
     "joined-plain": Place("rows.plain", before=[JOIN]),
     "unknown": Place("u", before=[CHOICE]),
-    "unknown-union": Place("det", before=[{"$unionWith": {"coll": "other", "pipeline": []}}], schemas=both(people=CSFLE, other=OTHER)),
+    "unknown-union": Place(
+        "det", before=[{"$unionWith": {"coll": "other", "pipeline": []}}], schemas=both(people=CSFLE, other=OTHER)
+    ),
 }
 
 
@@ -126,11 +155,16 @@ def unknown(place):
 
 
 def in_array(operator, path):
-    return Refused(f"Invalid match expression operator on field '{path}', which is in an array with encrypted fields: {operator}", path)
+    return Refused(
+        f"Invalid match expression operator on field '{path}', which is in an array with encrypted fields: {operator}",
+        path,
+    )
 
 
 def above(operator, path):
-    return Refused(f"Invalid match expression operator on field '{path}', which has encrypted fields below it: {operator}", path)
+    return Refused(
+        f"Invalid match expression operator on field '{path}', which has encrypted fields below it: {operator}", path
+    )
 
 
 def marked(operators, operator, marker):
@@ -299,7 +333,9 @@ KINDS = {
 
 
 def other_type(kind, path, wanted="string"):
-    return Refused(f"Cannot encrypt element of type: {kind}, because schema requires that type is one of: [ {wanted} ]", path)
+    return Refused(
+        f"Cannot encrypt element of type: {kind}, because schema requires that type is one of: [ {wanted} ]", path
+    )
 
 
 def bare_regex_of(place):
@@ -452,48 +488,14 @@ def add_shapes(area):
     for column in ("plain", "above"):
         area.add("$not", column, PLACES[column].case({PLACES[column].path: {"$not": REGEX}}, None), "a-regex")
     two = {"range": {"$gt": 1, "$lt": 5}}
-    pair = {"$and": [{"range": {"$gt": edges(1, 5, 1, 3, lower_included=False, upper_included=False)}}, {"range": {"$lt": stub(1, 3)}}]}
+    pair = {
+        "$and": [
+            {"range": {"$gt": edges(1, 5, 1, 3, lower_included=False, upper_included=False)}},
+            {"range": {"$lt": stub(1, 3)}},
+        ]
+    }
     area.add("$gt", "range", PLACES["range"].case(two, pair), "two-sided")
     area.add("$not", "range", PLACES["range"].case({"range": {"$not": two["range"]}}, {"$nor": [pair]}), "two-sided")
-
-
-# ---- filters that the server keeps ----
-
-
-def validator(condition, path="validator"):
-    return {"create": COLLECTION, "validator": condition}
-
-
-def partial(condition):
-    return {"createIndexes": COLLECTION, "indexes": [{"key": {"plain": 1}, "name": "i", "partialFilterExpression": condition}]}
-
-
-def add_stored(area):
-    clauses = {"validator": (validator, "collection validator"), "partial": (partial, "partial filter expression")}
-    for clause, (build, name) in clauses.items():
-        for operator in documents.FIELD:
-            if operator != "$not":
-                add_stored_operator(area, clause, build, name, operator)
-
-
-def add_stored_operator(area, clause, build, name, operator):
-    comparison = Refused(f"Comparison to encrypted fields not supported in {name}")
-    for column in ("deterministic", "random", "equality", "above", "below", "plain", "plain-qe"):
-        place = PLACES[column]
-        condition = {place.path: SAMPLES[operator]}
-        said = verdict(column, place, operator, SAMPLES[operator])
-        said = stored_verdict(column, place, said, comparison)
-        schema = {"encryptedFields": "qe"} if place.qe else {"schema": "csfle"}
-        area.add(operator, clause, answer({**schema, "command": build(condition)}, said or "unchanged"), column)
-
-
-def stored_verdict(column, place, said, comparison):
-    """Nothing is marked in what the server keeps."""
-    if column in ("deterministic", "random") and said is not None:
-        return Refused(comparison["message"], place.path)
-    if column == "equality" and isinstance(said, dict) and not isinstance(said, Refused):
-        return Refused(comparison["message"], place.path)
-    return Open(place.path) if isinstance(said, Refused) else said
 
 
 # ---- all ----
@@ -511,7 +513,9 @@ def add_operators(area, negated):
                 continue
             said = negate(operator, said)
             negated.add(operator, column, place.case({place.path: {"$not": operators}}, said))
-            area.add("$not", column, place.case({place.path: {"$not": {"$not": operators}}}, twice(said, column)), operator)
+            area.add(
+                "$not", column, place.case({place.path: {"$not": {"$not": operators}}}, twice(said, column)), operator
+            )
 
 
 def twice(said, column):
@@ -522,6 +526,15 @@ def twice(said, column):
         return {"range": {"$not": said["range"]}} if "range" in said else {"$nor": [said]}
     ((path, operators),) = said.items()
     return {path: {"$not": operators}}
+
+
+def add_alone(area):
+    """Operators that go with another one: what they do by themselves."""
+    for operator in ("$options", "$maxDistance", "$minDistance", "$uniqueDocs"):
+        operators = {operator: SAMPLES[operator][operator]}
+        for column, place in PLACES.items():
+            said = verdict(column, place, operator, operators)
+            area.add(operator, column, place.case({place.path: operators}, said), "alone")
 
 
 def add_implicit(area):
@@ -546,13 +559,12 @@ def bare_regex(column, place):
 def fill(book):
     area = book.area("match", documents.FIELD + documents.SHAPES + ["implicit"])
     negated = book.area("not", [op for op in documents.FIELD if op not in ("$not", "$options")])
-    stored = book.area("stored", [op for op in documents.FIELD if op != "$not"])
     add_operators(area, negated)
+    add_alone(area)
     add_implicit(area)
     add_kinds(area)
     add_above(area)
     add_shapes(area)
-    add_stored(stored)
     for shape in documents.SHAPES:
         for column in ("deterministic", "plain", "above"):
             place = PLACES[column]

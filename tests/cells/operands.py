@@ -84,11 +84,13 @@ NAMED = {
     "$dateToParts": names("date timezone iso8601"),
     "$dateToString": names("date format timezone onNull"),
     "$dateTrunc": names("date unit binSize timezone startOfWeek"),
-    "$deserializeEJSON": names("input onError"),
+    "$deserializeEJSON": names("input relaxed onError"),
     "$serializeEJSON": names("input relaxed onError"),
     "$filter": names("input cond limit", **{"as": constant("item"), "arrayIndexAs": constant("i")}),
     "$map": {"input": plain(), "as": constant("item"), "arrayIndexAs": constant("i"), "in": carry()},
-    "$reduce": names("input initialValue in", **{name: constant(name.lower()) for name in ("as", "valueAs", "arrayIndexAs")}),
+    "$reduce": names(
+        "input initialValue in", **{name: constant(name.lower()) for name in ("as", "valueAs", "arrayIndexAs")}
+    ),
     "$median": names("input", method=constant("approximate")),
     "$percentile": names("input p", method=constant("approximate")),
     "$sigmoid": names("input onNull"),

@@ -1,4 +1,5 @@
-"""Patterns of cells: `*` stands for one part of a name, and the parts after a pattern may be anything."""
+"""Patterns of cells: `*` stands for one part of a name. The parts after a pattern may be anything; a last `.` says that
+there are none."""
 
 import os
 
@@ -15,4 +16,6 @@ def read(name):
 
 
 def fits(parts, name):
+    if parts[-1] == ".":
+        return len(parts) == len(name) + 1 and fits(parts[:-1], name)
     return len(parts) <= len(name) and all(part in ("*", other) for part, other in zip(parts, name))

@@ -1,11 +1,13 @@
-"""Schemas: each keyword of $jsonSchema local and remote, and each member of encryptedFields. From schemas.md."""
+"""Schemas: each keyword of $jsonSchema local and remote, and each member of encryptedFields."""
 
 import documents
 from book import Again
 from forms import COLLECTION, DETERMINISTIC, KEY, RANDOM, Open, Refused, encrypt, mark, obj
 
 DET = encrypt(DETERMINISTIC, "string")
-STRUCTURE = "bsonType type properties patternProperties additionalProperties encrypt encryptMetadata title description".split()
+STRUCTURE = (
+    "bsonType type properties patternProperties additionalProperties encrypt encryptMetadata title description".split()
+)
 
 # An operand that is right, and some that are wrong.
 OPERANDS = {
@@ -41,12 +43,19 @@ OPERANDS = {
 }
 # Where encryption below would depend on the data or on a position in an array.
 HOLDERS = {
-    "additionalItems": lambda s: s, "allOf": lambda s: [s], "anyOf": lambda s: [s], "oneOf": lambda s: [s],
-    "items": lambda s: s, "not": lambda s: s, "dependencies": lambda s: {"a": s},
+    "additionalItems": lambda s: s,
+    "allOf": lambda s: [s],
+    "anyOf": lambda s: [s],
+    "oneOf": lambda s: [s],
+    "items": lambda s: s,
+    "not": lambda s: s,
+    "dependencies": lambda s: {"a": s},
 }
 # Where it is part of the tree.
 TREES = {
-    "additionalProperties": lambda s: s, "patternProperties": lambda s: {"^y": s}, "properties": lambda s: {"y": s},
+    "additionalProperties": lambda s: s,
+    "patternProperties": lambda s: {"^y": s},
+    "properties": lambda s: {"y": s},
 }
 
 INSERT = {"insert": COLLECTION, "documents": [{"det": "x"}]}
@@ -69,7 +78,11 @@ def add_keywords(area):
         remote_only = Refused(f"JSON schema keyword '{keyword}' is only allowed with a remote schema", path)
         area.add(keyword, "remote", case(beside(keyword, right), MARKED, remote=True))
         area.add(keyword, "local", case(beside(keyword, right), MARKED if local else remote_only))
-        root = {**obj(det=DET), keyword: right} if keyword not in ("bsonType", "type", "properties", "enum", "not") else None
+        root = (
+            {**obj(det=DET), keyword: right}
+            if keyword not in ("bsonType", "type", "properties", "enum", "not")
+            else None
+        )
         if root:
             said = MARKED if local else Refused(remote_only["message"], f"/{keyword}")
             area.add(keyword, "local-root", case(root, said))
@@ -98,14 +111,18 @@ def add_holders(area):
         for kind, inner in (("encrypt", DET), ("object", obj(y=DET))):
             for remote in (False, True):
                 schema = {"bsonType": "object", "properties": {"x": {"bsonType": "object", keyword: hold(inner)}}}
-                area.add(keyword, "remote" if remote else "local", case(schema, invalid, remote=remote), f"holds-{kind}")
+                area.add(
+                    keyword, "remote" if remote else "local", case(schema, invalid, remote=remote), f"holds-{kind}"
+                )
     for keyword, hold in TREES.items():
         schema = {"bsonType": "object", "properties": {"x": {"bsonType": "object", keyword: hold(DET)}}}
         it, out = ({"insert": COLLECTION, "documents": [{"x": {"y": value}}]} for value in ("x", mark("x")))
         for remote in (False, True):
             area.add(keyword, "remote" if remote else "local", case(schema, out, remote, it), "holds-encrypt")
             untyped = {"bsonType": "object", "properties": {"x": {keyword: hold(DET)}}}
-            area.add(keyword, "remote" if remote else "local", case(untyped, invalid, remote, it), "holds-encrypt-untyped")
+            area.add(
+                keyword, "remote" if remote else "local", case(untyped, invalid, remote, it), "holds-encrypt-untyped"
+            )
             several = {"bsonType": "object", "properties": {"x": {"bsonType": ["object"], keyword: hold(DET)}}}
             area.add(keyword, "remote" if remote else "local", case(several, invalid, remote, it), "holds-encrypt-list")
 
@@ -123,14 +140,50 @@ def add_unsupported(area):
 FULL = {"algorithm": DETERMINISTIC, "bsonType": "string", "keyId": [KEY]}
 MEMBERS = {
     "algorithm": ["nothing", 1, "AEAD_AES_256_CBC_HMAC_SHA_512", ""],
-    "bsonType": [1, "nothing", [], ["string", "int"], "double", "decimal", "bool", "object", "array", "javascriptWithScope",
-                 "minKey", "maxKey", "null", "undefined", "integer", "number"],
-    "keyId": [[], [KEY, KEY], "/a", "a", 1, ["x"], [{"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "subType": "03"}}],
-              [{"$binary": {"base64": "AAAA", "subType": "04"}}], KEY],
+    "bsonType": [
+        1,
+        "nothing",
+        [],
+        ["string", "int"],
+        "double",
+        "decimal",
+        "bool",
+        "object",
+        "array",
+        "javascriptWithScope",
+        "minKey",
+        "maxKey",
+        "null",
+        "undefined",
+        "integer",
+        "number",
+    ],
+    "keyId": [
+        [],
+        [KEY, KEY],
+        "/a",
+        "a",
+        1,
+        ["x"],
+        [{"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAA==", "subType": "03"}}],
+        [{"$binary": {"base64": "AAAA", "subType": "04"}}],
+        KEY,
+    ],
 }
 RANDOM_TYPES = {
-    "double": True, "decimal": True, "bool": True, "object": True, "array": True, "javascriptWithScope": True, "number": True,
-    "minKey": False, "maxKey": False, "null": False, "undefined": False, "integer": False, "nothing": False,
+    "double": True,
+    "decimal": True,
+    "bool": True,
+    "object": True,
+    "array": True,
+    "javascriptWithScope": True,
+    "number": True,
+    "minKey": False,
+    "maxKey": False,
+    "null": False,
+    "undefined": False,
+    "integer": False,
+    "nothing": False,
 }
 
 
@@ -144,7 +197,11 @@ def add_encrypt(area):
         twice = obj(det={"encrypt": {**FULL, Again(member): FULL[member]}})
         area.add("encrypt", member, case(twice, Open()), "twice")
         if member != "bsonType":
-            inherited = {"bsonType": "object", "encryptMetadata": {member: FULL[member]}, "properties": {"det": {"encrypt": without}}}
+            inherited = {
+                "bsonType": "object",
+                "encryptMetadata": {member: FULL[member]},
+                "properties": {"det": {"encrypt": without}},
+            }
             area.add("encryptMetadata", member, case(inherited, MARKED))
             area.add("encryptMetadata", member, case(inherited, MARKED, remote=True), "remote")
             for i, wrong in enumerate(wrongs):

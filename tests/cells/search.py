@@ -1,4 +1,4 @@
-"""$search and $searchMeta: each operator and each member that holds paths. From operators.md, "8.3 and 9.0"."""
+"""$search and $searchMeta: each operator and each member that holds paths."""
 
 from forms import Open, aggregate, csfle, qe
 
@@ -44,34 +44,59 @@ HOLDERS = {
     "path-multi": lambda path: {"text": {"path": {"value": path, "multi": "m"}, "query": "x"}},
     "highlight": lambda path: {**text("other"), "highlight": {"path": path}},
     "sort": lambda path: {**text("other"), "sort": {path: 1}},
-    "facet.operator": lambda path: {"facet": {"operator": text(path), "facets": {"f": {"type": "string", "path": "other"}}}},
-    "facet.facets": lambda path: {"facet": {"operator": text("other"), "facets": {"f": {"type": "string", "path": path}}}},
+    "facet.operator": lambda path: {
+        "facet": {"operator": text(path), "facets": {"f": {"type": "string", "path": "other"}}}
+    },
+    "facet.facets": lambda path: {
+        "facet": {"operator": text("other"), "facets": {"f": {"type": "string", "path": path}}}
+    },
     "score.boost": lambda path: {"text": {**TEXT("other"), "score": {"boost": {"path": path}}}},
     "score.function": lambda path: {"text": {**TEXT("other"), "score": {"function": {"path": path}}}},
-    "score.gauss": lambda path: {"text": {**TEXT("other"), "score": {"function": {"gauss": {"path": path, "origin": 1, "scale": 1}}}}},
-    "score.decay": lambda path: {"text": {**TEXT("other"), "score": {"function": {"gauss": {"path": path, "origin": 1, "scale": 1, "offset": 1, "decay": 1}}}}},
+    "score.gauss": lambda path: {
+        "text": {**TEXT("other"), "score": {"function": {"gauss": {"path": path, "origin": 1, "scale": 1}}}}
+    },
+    "score.decay": lambda path: {
+        "text": {
+            **TEXT("other"),
+            "score": {"function": {"gauss": {"path": path, "origin": 1, "scale": 1, "offset": 1, "decay": 1}}},
+        }
+    },
     **{
-        f"score.{name}": lambda path, name=name: {"text": {**TEXT("other"), "score": {"function": {name: [{"path": path}, {"constant": 2}]}}}}
+        f"score.{name}": lambda path, name=name: {
+            "text": {**TEXT("other"), "score": {"function": {name: [{"path": path}, {"constant": 2}]}}}
+        }
         for name in ("add", "multiply")
     },
     **{
-        f"score.{name}": lambda path, name=name: {"text": {**TEXT("other"), "score": {"function": {name: {"path": path}}}}}
+        f"score.{name}": lambda path, name=name: {
+            "text": {**TEXT("other"), "score": {"function": {name: {"path": path}}}}
+        }
         for name in ("log", "log1p")
     },
-    "score.boost-undefined": lambda path: {"text": {**TEXT("other"), "score": {"boost": {"path": path, "undefined": 2}}}},
+    "score.boost-undefined": lambda path: {
+        "text": {**TEXT("other"), "score": {"boost": {"path": path, "undefined": 2}}}
+    },
     "span.term": lambda path: {"span": {"term": TEXT(path)}},
     "span.first": lambda path: {"span": {"first": {"operator": {"term": TEXT(path)}}}},
     "span.near": lambda path: {"span": {"near": {"clauses": [{"term": TEXT(path)}]}}},
     "span.or": lambda path: {"span": {"or": {"clauses": [{"term": TEXT(path)}]}}},
-    "span.subtract": lambda path: {"span": {"subtract": {"include": {"term": TEXT("other")}, "exclude": {"term": TEXT(path)}}}},
-    "span.contains.little": lambda path: {"span": {"contains": {"little": {"term": TEXT(path)}, "big": {"term": TEXT("other")}, "spanToReturn": "inner"}}},
-    "span.contains.big": lambda path: {"span": {"contains": {"little": {"term": TEXT("other")}, "big": {"term": TEXT(path)}, "spanToReturn": "inner"}}},
+    "span.subtract": lambda path: {
+        "span": {"subtract": {"include": {"term": TEXT("other")}, "exclude": {"term": TEXT(path)}}}
+    },
+    "span.contains.little": lambda path: {
+        "span": {"contains": {"little": {"term": TEXT(path)}, "big": {"term": TEXT("other")}, "spanToReturn": "inner"}}
+    },
+    "span.contains.big": lambda path: {
+        "span": {"contains": {"little": {"term": TEXT("other")}, "big": {"term": TEXT(path)}, "spanToReturn": "inner"}}
+    },
     "embeddedDocument.path": lambda path: {"embeddedDocument": {"path": path, "operator": text("list.x")}},
     "hasAncestor": lambda path: {"hasAncestor": {"ancestorPath": path, "operator": text("other")}},
     "hasRoot": lambda path: {"hasRoot": {"operator": text(path)}},
     "moreLikeThis": lambda path: {"moreLikeThis": {"like": [{path: "x"}]}},
     "returnScope": lambda path: {**text("other"), "returnScope": {"path": path}, "returnStoredSource": True},
-    "vectorSearch.filter": lambda path: {"vectorSearch": {"path": "other", "queryVector": [1], "limit": 1, "filter": text(path)}},
+    "vectorSearch.filter": lambda path: {
+        "vectorSearch": {"path": "other", "queryVector": [1], "limit": 1, "filter": text(path)}
+    },
 }
 # Paths that cannot be told from the text.
 HIDDEN = {

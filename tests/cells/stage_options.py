@@ -1,13 +1,10 @@
-"""The options of each stage: each by itself, plain, encrypted, above, below, of a wrong type, twice; and one unknown.
-
-From aggregation.md, "Stages", "Fine points" and "Malformed stages".
-"""
+"""The options of each stage: each by itself, plain, encrypted, above, below, of a wrong type, twice; and one unknown."""
 
 import documents
 from book import Again
 from expressions import SOURCES
-from forms import COLLECTION, CSFLE, Open, Refused, aggregate, answer, csfle, mark, mark_eq, nothing, qe
-from match import CHOICE, both
+from forms import COLLECTION, Open, Refused, aggregate, csfle, mark, mark_eq, nothing, qe
+from match import CHOICE
 from operands import PLAIN
 from search import add_search
 from stages import FUSION, LIMIT, SCORED, STAGES, VECTOR
@@ -142,7 +139,13 @@ def pipeline():
 def collection_cases():
     yield ("itself", COLLECTION, None, csfle, ())
     yield ("itself-qe", COLLECTION, None, qe, ())
-    yield ("another", "other", Refused("Pipeline over an encrypted collection cannot reference additional collections", code=40414), csfle, ())
+    yield (
+        "another",
+        "other",
+        Refused("Pipeline over an encrypted collection cannot reference additional collections", code=40414),
+        csfle,
+        (),
+    )
     yield ("another-qe", "other", Refused("Missing encryption schema for namespace: db.other", code=40414), qe, ())
     yield ("another-database", {"db": "elsewhere", "coll": COLLECTION}, Open(), csfle, ())
 
@@ -199,8 +202,11 @@ OPTIONS = {
     "$changeStream": {
         name: constant(sample)
         for name, sample in {
-            "fullDocument": "updateLookup", "fullDocumentBeforeChange": "whenAvailable", "resumeAfter": {"_data": "x"},
-            "startAfter": {"_data": "x"}, "startAtOperationTime": {"$timestamp": {"t": 1, "i": 1}},
+            "fullDocument": "updateLookup",
+            "fullDocumentBeforeChange": "whenAvailable",
+            "resumeAfter": {"_data": "x"},
+            "startAfter": {"_data": "x"},
+            "startAtOperationTime": {"$timestamp": {"t": 1, "i": 1}},
             "showExpandedEvents": True,
         }.items()
     },
@@ -231,7 +237,13 @@ OPTIONS = {
         ),
     },
     "$geoNear": {
-        "near": Option([0, 0], [("point", {"type": "Point", "coordinates": [0, 0]}, None, csfle, ()), ("deterministic", "$det", Open(), csfle, ())]),
+        "near": Option(
+            [0, 0],
+            [
+                ("point", {"type": "Point", "coordinates": [0, 0]}, None, csfle, ()),
+                ("deterministic", "$det", Open(), csfle, ()),
+            ],
+        ),
         "distanceField": written(over=False),
         "query": Option({"plain": {"$exists": True}}, filter_cases(), (5,)),
         "includeLocs": written(over=False, sample="locs"),
@@ -248,7 +260,9 @@ OPTIONS = {
         "connectToField": join_field(unknown=False),
         "as": written(),
         "maxDepth": constant(1),
-        "depthField": Option("new", [("plain", "depth", None, csfle, ()), ("below", "det.x", Open("det.x"), csfle, ())], (5,)),
+        "depthField": Option(
+            "new", [("plain", "depth", None, csfle, ()), ("below", "det.x", Open("det.x"), csfle, ())], (5,)
+        ),
         "restrictSearchWithMatch": Option({"plain": {"$exists": True}}, filter_cases(), (5,)),
     },
     "$lookup": {
@@ -263,37 +277,44 @@ OPTIONS = {
         "newRoot": Option(
             "$$ROOT",
             [
-                ("plain", "$plain", None, csfle, ()), ("object", {"a": "$det"}, None, csfle, ()),
-                ("above", "$obj", None, csfle, ()), ("deterministic", "$det", Open(), csfle, ()),
-                ("random", "$rand", Open(), csfle, ()), ("below", "$det.x", Open("det.x"), csfle, ()),
-                ("unknown", "$u", Open(), csfle, (CHOICE,)), ("equality", "$eq", Open(), qe, ()),
+                ("plain", "$plain", None, csfle, ()),
+                ("object", {"a": "$det"}, None, csfle, ()),
+                ("above", "$obj", None, csfle, ()),
+                ("deterministic", "$det", Open(), csfle, ()),
+                ("random", "$rand", Open(), csfle, ()),
+                ("below", "$det.x", Open("det.x"), csfle, ()),
+                ("unknown", "$u", Open(), csfle, (CHOICE,)),
+                ("equality", "$eq", Open(), qe, ()),
                 ("merged", {"$mergeObjects": ["$$ROOT", {"x": "$plain"}]}, None, csfle, ()),
                 ("merged-with-above", {"$mergeObjects": ["$obj", {"x": "$det"}]}, None, csfle, ()),
                 ("set", {"$setField": {"field": "x", "input": "$$ROOT", "value": "$det"}}, None, csfle, ()),
-                ("set-computed-name", {"$setField": {"field": {"$concat": ["$plain"]}, "input": "$$ROOT", "value": 1}}, Open(), csfle, ()),
+                (
+                    "set-computed-name",
+                    {"$setField": {"field": {"$concat": ["$plain"]}, "input": "$$ROOT", "value": 1}},
+                    Open(),
+                    csfle,
+                    (),
+                ),
                 ("unset", {"$unsetField": {"field": "det", "input": "$$ROOT"}}, None, csfle, ()),
                 ("constant", 5, Open(), csfle, ()),
             ],
         )
     },
     "$sample": {"size": number()},
-    "$setWindowFields": {
-        "partitionBy": expression(key),
-        "sortBy": sort(),
-        "output": output(),
-    },
-    "$unionWith": {
-        "coll": collection(),
-        "pipeline": pipeline(),
-    },
+    "$setWindowFields": {"partitionBy": expression(key), "sortBy": sort(), "output": output()},
+    "$unionWith": {"coll": collection(), "pipeline": pipeline()},
     "$unwind": {
         "path": Option(
             "$list",
             [
-                ("plain", "$plain", None, csfle, ()), ("deterministic", "$det", Open("det"), csfle, ()),
-                ("random", "$rand", Open("rand"), csfle, ()), ("above", "$obj", Open("obj"), csfle, ()),
-                ("below", "$det.x", Open("det.x"), csfle, ()), ("unknown", "$u", Open("u"), csfle, (CHOICE,)),
-                ("equality", "$eq", Open("eq"), qe, ()), ("above-qe", "$obj", Open("obj"), qe, ()),
+                ("plain", "$plain", None, csfle, ()),
+                ("deterministic", "$det", Open("det"), csfle, ()),
+                ("random", "$rand", Open("rand"), csfle, ()),
+                ("above", "$obj", Open("obj"), csfle, ()),
+                ("below", "$det.x", Open("det.x"), csfle, ()),
+                ("unknown", "$u", Open("u"), csfle, (CHOICE,)),
+                ("equality", "$eq", Open("eq"), qe, ()),
+                ("above-qe", "$obj", Open("obj"), qe, ()),
                 ("array", "$rows", None, csfle, ({"$facet": {"rows": [LIMIT]}},)),
                 ("joined", "$rows", None, csfle, ({"$lookup": STAGES["$lookup"].operand},)),
                 ("no-dollar", "list", Open(), csfle, ()),
@@ -319,14 +340,25 @@ OPTIONS = {
         ),
         "parentFilter": Option(
             {"plain": {"$eq": "x"}},
-            [("plain", {"plain": {"$eq": "x"}}, None, csfle, ()), ("deterministic", {"det": {"$eq": "x"}}, Open("det"), csfle, ())],
+            [
+                ("plain", {"plain": {"$eq": "x"}}, None, csfle, ()),
+                ("deterministic", {"det": {"$eq": "x"}}, Open("det"), csfle, ()),
+            ],
             (5,),
         ),
         **{
             name: constant(sample)
             for name, sample in {
-                "index": "i", "queryVector": [1], "numCandidates": 9, "limit": 1, "exact": True,
-                "returnStoredSource": True, "nestedOptions": {}, "explainOptions": {},
+                "index": "i",
+                "query": "x",
+                "model": "m",
+                "queryVector": [1],
+                "numCandidates": 9,
+                "limit": 1,
+                "exact": True,
+                "returnStoredSource": True,
+                "nestedOptions": {},
+                "explainOptions": {},
             }.items()
         },
     },
@@ -334,10 +366,7 @@ OPTIONS = {
         "model": constant("m"),
         "query": constant({"text": "x"}),
         "path": Option(
-            "plain",
-            list(path_cases()) + [(f"list-{c[0]}", ["other", c[1]], *c[2:]) for c in path_cases()],
-            (5,),
-            True,
+            "plain", list(path_cases()) + [(f"list-{c[0]}", ["other", c[1]], *c[2:]) for c in path_cases()], (5,), True
         ),
         "numDocsToRerank": constant(1),
     },
@@ -425,203 +454,8 @@ def add_twice(area, name, base, option, sample):
         area.add(name, option, nothing(aggregate({name: stage})), "twice-nothing-encrypted")
 
 
-# ---- stages with one operand ----
-
-
-def group_ids():
-    return expression_cases(key, lambda value: {"_id": value})
-
-
-def add_operand(area, name, column, cases):
-    for kind, value, said, build, before in cases:
-        command = aggregate(*before, {name: value})
-        verdict = "unchanged" if said is None else said
-        if not isinstance(verdict, (Refused, Open)) and verdict != "unchanged":
-            verdict = aggregate(*before, {name: said})
-        area.add(name, column, build(command, verdict), kind)
-
-
-def any_path(shape):
-    """Inclusion and exclusion pass on every path."""
-    for name, path, build in (
-        ("plain", "plain", csfle), ("deterministic", "det", csfle), ("random", "rand", csfle), ("above", "obj", csfle),
-        ("inside-above", "obj.det", csfle), ("equality", "eq", qe), ("above-qe", "obj", qe),
-    ):
-        yield (name, shape(path), None, build, ())
-
-
-def computed_names():
-    yield ("plain", {"x": "$plain"}, None, csfle, ())
-    yield ("over-deterministic", {"det": "$plain"}, None, csfle, ())
-    yield ("over-above", {"obj": "$plain"}, None, csfle, ())
-    yield ("inside-above", {"obj.det": "$plain"}, None, csfle, ())
-    yield ("literal-over-deterministic", {"det": "x"}, None, csfle, ())
-    yield ("below", {"det.x": "$plain"}, Open("det"), csfle, ())
-    yield ("below-nested", {"det": {"x": "$plain"}}, Open("det"), csfle, ())
-    yield ("twice", {"x": "$plain", Again("x"): "$det"}, Open(), csfle, ())
-    yield ("collides", {"x": "$plain", "x.y": "$det"}, Open(), csfle, ())
-    yield ("below-qe", {"eq.x": "$plain"}, Open("eq"), qe, ())
-
-
-def redact_cases():
-    yield ("keep", "$$KEEP", None, csfle, ())
-    yield ("condition", {"$cond": ["$plain", "$$KEEP", "$$PRUNE"]}, None, csfle, ())
-    yield ("equality", {"$cond": [{"$eq": ["$det", "x"]}, "$$KEEP", "$$PRUNE"]}, {"$cond": [{"$eq": ["$det", mark("x")]}, "$$KEEP", "$$PRUNE"]}, csfle, ())
-    yield ("bare", "$det", Open("det"), csfle, ())
-    yield ("condition-encrypted", {"$cond": ["$det", "$$KEEP", "$$PRUNE"]}, Open("det"), csfle, ())
-    yield ("qe", {"$cond": [{"$eq": ["$eq", "x"]}, "$$KEEP", "$$PRUNE"]}, Open("eq"), qe, ())
-    # With $$DESCEND the same names are read at every level, in `obj` too.
-    yield ("descend-plain", {"$cond": ["$other", "$$DESCEND", "$$PRUNE"]}, None, csfle, ())
-    yield ("descend-equality", {"$cond": [{"$eq": ["$det", "x"]}, "$$DESCEND", "$$PRUNE"]}, Open(), csfle, ())
-    yield ("descend-encrypted-below", {"$cond": ["$rand", "$$DESCEND", "$$PRUNE"]}, Open(), csfle, ())
-    descend = {"$switch": {"branches": [{"case": "$det", "then": "$$DESCEND"}], "default": "$$PRUNE"}}
-    yield ("descend-in-switch", descend, Open(), csfle, ())
-    yield ("descend-in-ifNull", {"$ifNull": ["$$DESCEND", {"$eq": ["$det", "x"]}]}, Open(), csfle, ())
-    yield ("descend-root", {"$cond": [{"$gt": ["$$ROOT.plain", 1]}, "$$DESCEND", "$$PRUNE"]}, None, csfle, ())
-
-
-# No expressions, or constants: see MALFORMED.
-MALFORMED_COUNTS = ("literal", "undefined-variable", "object-literal", "array-literal")
-
-
-def add_operands(area):
-    add_operand(area, "$sort", "names", path_cases(lambda path: {path: 1}))
-    add_operand(area, "$sort", "second", path_cases(lambda path: {"other": 1, path: -1}))
-    add_operand(area, "$sort", "meta", [("textScore", {"x": {"$meta": "textScore"}}, None, csfle, ())])
-    add_operand(area, "$sort", "wrong", [("string", "plain", Open(), csfle, ()), ("number", 5, Open(), csfle, ())])
-    add_operand(area, "$project", "include", any_path(lambda path: {path: 1}))
-    add_operand(area, "$project", "exclude", any_path(lambda path: {path: 0}))
-    add_operand(area, "$unset", "string", any_path(lambda path: path))
-    add_operand(area, "$unset", "list", any_path(lambda path: ["other", path]))
-    for name in ("$addFields", "$set", "$project"):
-        add_operand(area, name, "computed", computed_names())
-    add_operand(area, "$redact", "expression", redact_cases())
-    group = [case for case in group_ids() if case[3] is csfle]
-    add_operand(area, "$group", "_id", group)
-    add_operand(area, "$group", "_id", [(f"qe/{c[0]}", *c[1:]) for c in group_ids() if c[3] is qe])
-    count = [case for case in expression_cases(key, lambda value: value) if case[0] not in MALFORMED_COUNTS]
-    add_operand(area, "$sortByCount", "expression", count)
-    add_match(area)
-    for name in ("$limit", "$skip"):
-        add_operand(area, name, "number", [("string", "x", Open(), csfle, ()), ("field", "$plain", Open(), csfle, ()), ("long", {"$numberLong": "3"}, None, csfle, ())])
-
-
-def add_match(area):
-    add_operand(area, "$match", "filter", [c for c in filter_cases() if c[0] != "plain"])
-    add_operand(area, "$match", "filter", [("plain", {"plain": "x"}, None, csfle, ()), ("no-object", 5, Open(), csfle, ()), ("text", {"$text": {"$search": "x"}}, Open(), csfle, ())])
-
-
-# ---- stages that every server refuses ----
-
-
-MALFORMED = {
-    "$project": {"empty": {}, "empty-field": {"a": {}}},
-    "$addFields": {"empty": {}},
-    "$group": {"no-_id": {"n": {"$sum": 1}}, "empty": {}},
-    "$bucket": {"no-boundaries": {"groupBy": "$plain"}, "no-groupBy": {"boundaries": [0, 1]}},
-    "$bucketAuto": {"no-buckets": {"groupBy": "$plain"}, "no-groupBy": {"buckets": 2}},
-    "$sortByCount": {"constant": "x", "number": 5},
-    "$count": {"empty": "", "dotted": "a.b", "dollar": "$a", "number": 5},
-    "$facet": {"empty": {}, "empty-name": {"": [LIMIT]}, "dotted": {"a.b": [LIMIT]}, "dollar": {"$a": [LIMIT]}, "no-pipeline": {"a": 5}},
-    "$documents": {"on-a-collection": [{"det": "x"}]},
-    "$replaceWith": {"string": "x", "number": 5, "literal": {"$literal": 5}},
-    "$lookup": {"no-as": {"from": COLLECTION, "pipeline": []}, "half-a-join": {"from": COLLECTION, "localField": "plain", "as": "rows"}},
-    "$unset": {"number": 5},
-    "$unwind": {"number": 5},
-    "$match": {"number": 5},
-}
-
-
-def add_malformed(area):
-    """Refused where anything encrypts, with a comparison after them that must not pass in clear."""
-    comparison = {"$match": {"det": {"$eq": "x"}}}
-    for name, operands in MALFORMED.items():
-        for kind, operand in operands.items():
-            it = {name: operand}
-            area.add(name, "malformed", csfle(aggregate(it), Open()), kind)
-            area.add(name, "malformed", csfle(aggregate(it, comparison), Open()), f"{kind}/compared")
-            area.add(name, "malformed", qe(aggregate(it), Open()), f"{kind}/qe")
-
-
-# ---- several collections ----
-
-
-def schemas(command, verdict, **given):
-    return answer({"command": {**command, "csfleEncryptionSchemas": both(**given)}}, verdict)
-
-
-PLAIN_SCHEMA = {"bsonType": "object"}
-
-
-def add_targets(area):
-    """$out and $merge: a schema for the target, and nothing encrypted in either."""
-    operands = {
-        "$out": {"name": "target", "object": {"db": "db", "coll": "target"}},
-        "$merge": {"name": "target", "into": {"into": "target"}, "object": {"into": {"db": "db", "coll": "target"}}},
-    }
-    for name, kinds in operands.items():
-        for kind, operand in kinds.items():
-            command = aggregate({name: operand})
-            passes = {**schemas(command, "unchanged", people=PLAIN_SCHEMA, target=PLAIN_SCHEMA), "schemaRequiresEncryption": False}
-            area.add(name, "target", passes, f"{kind}/plain")
-            area.add(name, "target", schemas(command, Open(), people=CSFLE, target=PLAIN_SCHEMA), f"{kind}/encrypted-arrives")
-            area.add(name, "target", schemas(command, Open(), people=PLAIN_SCHEMA, target=CSFLE), f"{kind}/encrypted-target")
-            dropped = aggregate({"$project": {"plain": 1, "_id": 0}}, {name: operand})
-            area.add(name, "target", schemas(dropped, "unchanged", people=CSFLE, target=PLAIN_SCHEMA), f"{kind}/encrypted-dropped")
-            area.add(name, "target", nothing(command), f"{kind}/no-literal")
-            literal = answer({"schema": "nothing", "command": aggregate({"$addFields": {"x": "a"}}, {name: operand})}, Open())
-            area.add(name, "target", literal, f"{kind}/literal")
-            later = aggregate({name: operand}, LIMIT)
-            area.add(name, "target", schemas(later, Open(), people=CSFLE, target=PLAIN_SCHEMA), f"{kind}/not-last")
-    for option, value in {"on": "_id", "let": {"v": "$plain"}, "whenMatched": "merge", "whenNotMatched": "insert"}.items():
-        stage = {"into": "target", option: value}
-        passes = {**schemas(aggregate({"$merge": stage}), "unchanged", people=PLAIN_SCHEMA, target=PLAIN_SCHEMA), "schemaRequiresEncryption": False}
-        area.add("$merge", option, passes, "plain")
-        twice = {**stage, Again(option): value}
-        dropping = {"$project": {"plain": 1, "_id": 0}}
-        area.add("$merge", option, schemas(aggregate(dropping, {"$merge": twice}), Open(), people=CSFLE, target=PLAIN_SCHEMA), "twice")
-        area.add("$merge", option, schemas(aggregate(dropping, {"$merge": stage}), "unchanged", people=CSFLE, target=PLAIN_SCHEMA), "dropped")
-    twice = {"into": "target", Again("into"): "target"}
-    area.add("$merge", "into", schemas(aggregate({"$project": {"plain": 1, "_id": 0}}, {"$merge": twice}), Open(), people=CSFLE, target=PLAIN_SCHEMA), "twice")
-    unknown = {"into": "target", "nothing": 1}
-    area.add("$merge", "nothing", schemas(aggregate({"$project": {"plain": 1, "_id": 0}}, {"$merge": unknown}), Open(), people=CSFLE, target=PLAIN_SCHEMA))
-
-
-def add_joins(area):
-    """Fields of equal metadata join in one collection; a duplicate `from` is read by nobody."""
-    same = {"from": COLLECTION, "localField": "det", "foreignField": "det2", "as": "rows"}
-    area.add("$lookup", "join", csfle(aggregate({"$lookup": same}), "unchanged"), "equal-metadata")
-    for kind, local, foreign in (("other-metadata", "det", "num"), ("random", "rand", "rand"), ("local-plain", "plain", "det"), ("pointer", "ptr", "ptr")):
-        stage = {"from": COLLECTION, "localField": local, "foreignField": foreign, "as": "rows"}
-        area.add("$lookup", "join", csfle(aggregate({"$lookup": stage}), Open()), kind)
-        graph = {**GRAPH, "startWith": f"${local}", "connectFromField": local, "connectToField": foreign}
-        area.add("$graphLookup", "join", csfle(aggregate({"$graphLookup": graph}), Open()), kind)
-    graph = {**GRAPH, "startWith": "$det", "connectFromField": "det2", "connectToField": "det"}
-    area.add("$graphLookup", "join", csfle(aggregate({"$graphLookup": graph}), "unchanged"), "equal-metadata")
-    foreign = {"from": "other", "localField": "plain", "foreignField": "plain", "as": "rows"}
-    area.add("$lookup", "foreign", schemas(aggregate({"$lookup": foreign}), "unchanged", people=CSFLE, other=PLAIN_SCHEMA), "plain")
-    area.add("$lookup", "foreign", schemas(aggregate({"$lookup": foreign}), Refused("Missing encryption schema for namespace: db.other", code=40414), people=CSFLE), "missing")
-    twice = {"from": COLLECTION, Again("from"): "other", "pipeline": [], "as": "rows"}
-    area.add("$lookup", "foreign", schemas(aggregate({"$lookup": twice}), Open(), people=CSFLE, other=PLAIN_SCHEMA), "from-twice")
-    for name in ("$unionWith",):
-        twice = {"coll": COLLECTION, Again("coll"): "other", "pipeline": []}
-        area.add(name, "foreign", schemas(aggregate({name: twice}), Open(), people=CSFLE, other=PLAIN_SCHEMA), "coll-twice")
-        area.add(name, "foreign", schemas(aggregate({name: "other"}), "unchanged", people=CSFLE, other=PLAIN_SCHEMA), "short")
-        area.add(name, "foreign", csfle(aggregate({name: COLLECTION}), "unchanged"), "short-itself")
-    deterministic = {"from": COLLECTION, "pipeline": [{"$match": {"det": {"$eq": "x"}}}], "as": "rows"}
-    marked = dict(deterministic, pipeline=[{"$match": {"det": {"$eq": mark("x")}}}])
-    area.add("$lookup", "join", csfle(aggregate({"$lookup": deterministic}), aggregate({"$lookup": marked})), "pipeline-only")
-
-
 def fill(book):
     area = book.area("option", documents.STAGES)
     for name, options in OPTIONS.items():
         add_options(area, name, options)
-    add_operands(area)
-    add_malformed(area)
-    add_targets(area)
-    add_joins(area)
     add_search(area)
-    for name in documents.STAGES:
-        if not any(case.startswith(f"option/{name}/") for case in area.cases):
-            area.add(name, "nothing", csfle(aggregate({name: {"nothing": "$det"}}), Open()))

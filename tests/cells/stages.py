@@ -1,11 +1,19 @@
-"""Stages: each at each place of a pipeline, in updates, in views, in sub-pipelines, and what may follow it.
-
-From aggregation.md, "Stages", "Malformed stages", "Dropped fields", "Views"; analysis.md, "Updates".
-"""
+"""Stages: each at each place of a pipeline, in updates, in views, in sub-pipelines, and what may follow it."""
 
 import documents
 from forms import (
-    COLLECTION, CSFLE, Open, Refused, aggregate, answer, csfle, mark, mark_eq, nothing, qe, stage_not_allowed,
+    COLLECTION,
+    CSFLE,
+    Open,
+    Refused,
+    aggregate,
+    answer,
+    csfle,
+    mark,
+    mark_eq,
+    nothing,
+    qe,
+    stage_not_allowed,
 )
 from match import both
 
@@ -52,7 +60,13 @@ STAGES = {
     "$unwind": Stage("$list"),
     "$lookup": Stage({"from": COLLECTION, "localField": "plain", "foreignField": "plain", "as": "rows"}),
     "$graphLookup": Stage(
-        {"from": COLLECTION, "startWith": "$plain", "connectFromField": "plain", "connectToField": "plain", "as": "rows"}
+        {
+            "from": COLLECTION,
+            "startWith": "$plain",
+            "connectFromField": "plain",
+            "connectToField": "plain",
+            "as": "rows",
+        }
     ),
     "$unionWith": Stage({"coll": COLLECTION, "pipeline": []}, after=TOUCHED),
     "$geoNear": Stage({"near": [0, 0], "distanceField": "d"}, FIRST, facet=False, fused=True),
@@ -114,7 +128,16 @@ def add_nothing(area, name, stage):
     """Where nothing is encrypted, what writes and reads no other collection passes."""
     if stage.place != NEVER:
         area.add(name, "nothing-encrypted", nothing(aggregate({name: stage.operand})))
-    elif name in ("$planCacheStats", "$currentOp", "$listSessions", "$listLocalSessions", "$changeStreamSplitLargeEvent", "$documents", "$out", "$merge"):
+    elif name in (
+        "$planCacheStats",
+        "$currentOp",
+        "$listSessions",
+        "$listLocalSessions",
+        "$changeStreamSplitLargeEvent",
+        "$documents",
+        "$out",
+        "$merge",
+    ):
         area.add(name, "nothing-encrypted", nothing(aggregate({name: stage.operand})))
 
 
@@ -130,7 +153,11 @@ def find_and_modify(*pipeline):
 
 
 def bulk_update(*pipeline):
-    return {"bulkWrite": 1, "ops": [{"update": 0, "filter": {}, "updateMods": list(pipeline)}], "nsInfo": [{"ns": f"db.{COLLECTION}"}]}
+    return {
+        "bulkWrite": 1,
+        "ops": [{"update": 0, "filter": {}, "updateMods": list(pipeline)}],
+        "nsInfo": [{"ns": f"db.{COLLECTION}"}],
+    }
 
 
 UPDATES = {"update": update, "findAndModify": find_and_modify, "bulkWrite": bulk_update}
@@ -171,7 +198,14 @@ def score_fusion(*pipeline):
 
 SUBS = {"lookup": lookup, "unionWith": union, "facet": facet, "rankFusion": fusion, "scoreFusion": score_fusion}
 # Sources about the collection itself; no document says whether they may start a sub-pipeline.
-UNCLEAR_IN_SUBS = {"$collStats", "$indexStats", "$listSearchIndexes", "$changeStream", "$score", "$rerank"} | OPEN_SOURCES
+UNCLEAR_IN_SUBS = {
+    "$collStats",
+    "$indexStats",
+    "$listSearchIndexes",
+    "$changeStream",
+    "$score",
+    "$rerank",
+} | OPEN_SOURCES
 # No server takes these at the start of a $facet; taking them is no leak, and no document says.
 ONLY_SERVERS_REFUSE = {"$geoNear", "$search", "$vectorSearch", "$rankFusion", "$scoreFusion", "$facet"}
 UNCLEAR_FUSED = {"$score", "$rerank", "$rankFusion", "$scoreFusion"}
@@ -247,11 +281,19 @@ MORE = {
         "pushed": ({"_id": "$plain", "det": {"$push": "$det"}, "eq": {"$push": "$eq"}}, "array"),
     },
     **{
-        name: {"first-of-it": ({**STAGES[name].operand, "output": {"det": {"$first": "$det"}, "eq": {"$first": "$eq"}}}, TOUCHED)}
+        name: {
+            "first-of-it": (
+                {**STAGES[name].operand, "output": {"det": {"$first": "$det"}, "eq": {"$first": "$eq"}}},
+                TOUCHED,
+            )
+        }
         for name in ("$bucket", "$bucketAuto")
     },
     "$setWindowFields": {
-        "written-over": ({"sortBy": {"plain": 1}, "output": {"det": {"$first": "$det"}, "eq": {"$first": "$eq"}}}, TOUCHED),
+        "written-over": (
+            {"sortBy": {"plain": 1}, "output": {"det": {"$first": "$det"}, "eq": {"$first": "$eq"}}},
+            TOUCHED,
+        ),
         "dropped": ({"sortBy": {"plain": 1}, "output": {"det": {"$sum": "$plain"}, "eq": {"$sum": "$plain"}}}, OTHER),
     },
     "$replaceWith": {"object-without": ({"plain": "$plain"}, DROPPED)},
@@ -334,12 +376,18 @@ VIEWS = {
     "$match": ({"plain": {"$exists": True}}, {"plain": "a"}),
     "$redact": ("$$KEEP", {"$cond": [{"$eq": ["$plain", "a"]}, "$$KEEP", "$$PRUNE"]}),
     "$unwind": ("$list", None),
-    "$lookup": (STAGES["$lookup"].operand, {"from": COLLECTION, "pipeline": [{"$match": {"plain": "a"}}], "as": "rows"}),
+    "$lookup": (
+        STAGES["$lookup"].operand,
+        {"from": COLLECTION, "pipeline": [{"$match": {"plain": "a"}}], "as": "rows"},
+    ),
     "$graphLookup": (
         STAGES["$graphLookup"].operand,
         dict(STAGES["$graphLookup"].operand, restrictSearchWithMatch={"plain": "a"}),
     ),
-    "$unionWith": ({"coll": COLLECTION, "pipeline": []}, {"coll": COLLECTION, "pipeline": [{"$match": {"plain": "a"}}]}),
+    "$unionWith": (
+        {"coll": COLLECTION, "pipeline": []},
+        {"coll": COLLECTION, "pipeline": [{"$match": {"plain": "a"}}]},
+    ),
     "$setWindowFields": (STAGES["$setWindowFields"].operand, {"output": {"x": {"$push": "a"}}}),
     "$fill": (STAGES["$fill"].operand, {"output": {"other": {"value": "a"}}}),
 }
@@ -367,15 +415,29 @@ def add_views(area):
         area.add(name, "in-view-create", case, "then-known-name")
         case = answer({"schema": "nothing", "command": create_view(stage, {"$match": {"m": {"$gt": 5}}})}, Open())
         area.add("$match", "in-view-create", case, f"unknown-name-after-{name}")
-    for kind, condition, said in (
-        ("deterministic", {"det": "x"}, Open()),
-        ("exists", {"det": {"$exists": True}}, None),
-        ("plain", {"plain": "x"}, None),
-    ):
-        command = {**create_view({"$match": condition}), "csfleEncryptionSchemas": both(people=CSFLE, v={})}
-        if kind == "deterministic":
-            continue
-        area.add("$match", "in-view-create", {"command": command, "result": "unchanged"}, f"schema-of-viewOn/{kind}")
+
+
+# Over a collection that encrypts, with its schema in the request.
+OVER_ENCRYPTED = {
+    "exists": ({"$match": {"det": {"$exists": True}}}, "unchanged"),
+    "plain": ({"$match": {"plain": "x"}}, "unchanged"),
+    "deterministic": ({"$match": {"det": {"$eq": "x"}}}, {"$match": {"det": {"$eq": mark("x")}}}),
+    "random": ({"$match": {"rand": "x"}}, Open("rand")),
+    "order": ({"$match": {"det": {"$gt": "x"}}}, Open("det")),
+    "sorted": ({"$sort": {"det": 1}}, Open("det")),
+    "grouped-by-random": ({"$group": {"_id": "$rand"}}, Open("rand")),
+    "literal": ({"$addFields": {"x": "a"}}, "unchanged"),
+    "unknown-stage": ({"$nothing": 1}, Open()),
+}
+
+
+def add_views_over_encrypted(area):
+    for command, build in (("create", create_view), ("collMod", change_view)):
+        for kind, (stage, said) in OVER_ENCRYPTED.items():
+            verdict = build(said) if isinstance(said, dict) and not isinstance(said, (Open, Refused)) else said
+            it = {**build(stage), "csfleEncryptionSchemas": both(people=CSFLE, v={})}
+            name = next(iter(stage)) if kind != "unknown-stage" else "unknown"
+            area.add(name, f"in-view-{command}", answer({"command": it}, verdict), f"over-encrypted/{kind}")
 
 
 # ---- stages that no row names ----
@@ -403,4 +465,5 @@ def fill(book):
     add_more(area)
     add_qe_subs(area)
     add_views(area)
+    add_views_over_encrypted(area)
     add_unknown(area)

@@ -1,4 +1,4 @@
-"""The members of statements: of update, delete and bulkWrite. From analysis.md and queryable-encryption.md, "bulkWrite"."""
+"""The members of statements: of update, delete and bulkWrite."""
 
 import documents
 import indexes
@@ -35,13 +35,32 @@ KINDS = {
     "bulkWrite.delete": Statement(bulk, {"delete": 0, "filter": {}}, "bulkWrite.ops", "filter"),
 }
 VALUES = {
-    "q": {}, "u": SET, "c": {"v": 1}, "upsert": True, "multi": True, "hint": "i", "collation": {"locale": "simple"},
-    "arrayFilters": [{"i": 1}], "upsertSupplied": False, "sort": {"plain": 1}, "sampleId": ID, "limit": 1, "insert": 0,
-    "document": {"plain": "x"}, "update": 0, "filter": {}, "updateMods": SET, "constants": {"v": 1}, "delete": 0,
+    "q": {},
+    "u": SET,
+    "c": {"v": 1},
+    "upsert": True,
+    "multi": True,
+    "hint": "i",
+    "collation": {"locale": "simple"},
+    "arrayFilters": [{"i": 1}],
+    "upsertSupplied": False,
+    "sort": {"plain": 1},
+    "sampleId": ID,
+    "limit": 1,
+    "insert": 0,
+    "document": {"plain": "x"},
+    "update": 0,
+    "filter": {},
+    "updateMods": SET,
+    "constants": {"v": 1},
+    "delete": 0,
 }
 REQUIRED = {
-    "update.updates": ["q", "u"], "delete.deletes": ["q"], "bulkWrite.insert": ["document"],
-    "bulkWrite.update": ["filter", "updateMods"], "bulkWrite.delete": ["filter"],
+    "update.updates": ["q", "u"],
+    "delete.deletes": ["q"],
+    "bulkWrite.insert": ["document"],
+    "bulkWrite.update": ["filter", "updateMods"],
+    "bulkWrite.delete": ["filter"],
 }
 
 
@@ -76,7 +95,11 @@ def marked(kind, statement):
     """In `update` every statement of a marked reply says `multi` and `upsert`."""
     if kind != "update.updates":
         return statement
-    return {**statement, **({} if "multi" in statement else {"multi": False}), **({} if "upsert" in statement else {"upsert": False})}
+    return {
+        **statement,
+        **({} if "multi" in statement else {"multi": False}),
+        **({} if "upsert" in statement else {"upsert": False}),
+    }
 
 
 def add_filters(area, kind):
@@ -90,7 +113,8 @@ def add_filters(area, kind):
     for name, value in (("number", 5), ("array", [1])):
         area.add(kind, field, csfle(statement.build({**statement.base, field: value}), Open()), f"wrong/{name}")
     for name, collation, value, said in (
-        ("string", {"locale": "fr"}, {"det": "x"}, Open("det")), ("empty", {}, {"det": "x"}, Open("det")),
+        ("string", {"locale": "fr"}, {"det": "x"}, Open("det")),
+        ("empty", {}, {"det": "x"}, Open("det")),
         ("plain", {"locale": "fr"}, {"plain": "x"}, "unchanged"),
     ):
         it = {**statement.base, field: value, "collation": collation}
@@ -104,7 +128,13 @@ def add_filters(area, kind):
 def add_sorts(area):
     for kind in ("update.updates", "bulkWrite.update"):
         statement = KINDS[kind]
-        for name, path, schema in (("deterministic", "det", csfle), ("random", "rand", csfle), ("above", "obj", csfle), ("below", "det.x", csfle), ("equality", "eq", qe)):
+        for name, path, schema in (
+            ("deterministic", "det", csfle),
+            ("random", "rand", csfle),
+            ("above", "obj", csfle),
+            ("below", "det.x", csfle),
+            ("equality", "eq", qe),
+        ):
             it = {**statement.base, "sort": {path: 1}}
             area.add(kind, "sort", schema(statement.build(it), Open(path)), name)
         area.add(kind, "sort", csfle(statement.build({**statement.base, "sort": 5}), Open()), "wrong")
@@ -134,7 +164,8 @@ def add_lets(area):
         statement = KINDS[kind]
         field = statement.filter
         for name, expression, said in (
-            ("plain", {"$eq": ["$plain", "$$v"]}, "unchanged"), ("encrypted", {"$eq": ["$det", "$$v"]}, Open("det")),
+            ("plain", {"$eq": ["$plain", "$$v"]}, "unchanged"),
+            ("encrypted", {"$eq": ["$det", "$$v"]}, Open("det")),
         ):
             it = {**statement.build({**statement.base, field: {"$expr": expression}}), "let": {"v": "x"}}
             area.add(kind, "let", csfle(it, said), name)
@@ -163,7 +194,12 @@ def add_several(area):
     for index in (1, -1, "0", {"$numberDouble": "0.5"}):
         for name, op in ops.items():
             it = bulk({**op, name: index})
-            area.add("bulkWrite." + name, name, csfle(it, Open()), f"index-{index if not isinstance(index, dict) else 'half'}")
+            area.add(
+                "bulkWrite." + name,
+                name,
+                csfle(it, Open()),
+                f"index-{index if not isinstance(index, dict) else 'half'}",
+            )
 
 
 def add_namespaces(area):

@@ -1,7 +1,7 @@
-"""Operators that stand where a field's name would, at each place of a filter. From analysis.md, "Filters"."""
+"""Operators that stand where a field's name would, at each place of a filter."""
 
 import documents
-from forms import COLLECTION, CSFLE, Open, Refused, aggregate, answer, csfle, find, mark, mark_eq, nothing, qe
+from forms import COLLECTION, CSFLE, Open, Refused, aggregate, csfle, find, mark, mark_eq, nothing, qe
 
 UNSUPPORTED = ("$jsonSchema", "$text", "$where")
 LOGICAL = ("$and", "$or", "$nor")
@@ -40,7 +40,12 @@ def add_plain(area, operator):
         area.add(operator, name, csfle(find(around(condition)), said))
         area.add(operator, name, csfle(aggregate({"$match": around(condition)}), said), "stage")
         area.add(operator, name, nothing(find(around(condition))), "nothing-encrypted")
-        area.add(operator, name, qe(find(around(condition)), said if operator in UNSUPPORTED else find(around(normal(condition)))), "qe")
+        area.add(
+            operator,
+            name,
+            qe(find(around(condition)), said if operator in UNSUPPORTED else find(around(normal(condition)))),
+            "qe",
+        )
 
 
 def normal(condition):

@@ -1,14 +1,39 @@
-"""Update operators: each on each kind of path, in every command that updates. From analysis.md, "Updates"."""
+"""Update operators: each on each kind of path, in every command that updates."""
 
 import documents
 from forms import (
-    COLLECTION, MIN_KEY, Open, Refused, answer, below, csfle, mark, mark_eq, mark_none, mark_random, not_for_type, nothing, qe,
+    COLLECTION,
+    MIN_KEY,
+    Open,
+    Refused,
+    below,
+    csfle,
+    mark,
+    mark_eq,
+    mark_none,
+    mark_random,
+    not_for_type,
+    nothing,
+    qe,
 )
 
 SET = ("$set", "$setOnInsert")
 OPERANDS = {
-    "$set": "x", "$setOnInsert": "x", "$unset": "", "$rename": "new", "$inc": 1, "$mul": 2, "$min": "x", "$max": "x",
-    "$currentDate": True, "$bit": {"and": 5}, "$push": "x", "$pull": "x", "$pullAll": ["x"], "$pop": 1, "$addToSet": "x",
+    "$set": "x",
+    "$setOnInsert": "x",
+    "$unset": "",
+    "$rename": "new",
+    "$inc": 1,
+    "$mul": 2,
+    "$min": "x",
+    "$max": "x",
+    "$currentDate": True,
+    "$bit": {"and": 5},
+    "$push": "x",
+    "$pull": "x",
+    "$pullAll": ["x"],
+    "$pop": 1,
+    "$addToSet": "x",
     "$pushAll": ["x"],
 }
 WORDING = {
@@ -111,7 +136,9 @@ def add_paths(area):
         for column, (path, schema, out) in PLACES.items():
             u = {operator: {path: OPERANDS[operator]}}
             add(area, operator, column, schema, u, verdict(operator, column, path, schema, out))
-            beside = {operator: {"other": OPERANDS[operator] if operator != "$rename" else "newer", path: OPERANDS[operator]}}
+            beside = {
+                operator: {"other": OPERANDS[operator] if operator != "$rename" else "newer", path: OPERANDS[operator]}
+            }
             said = verdict(operator, column, path, schema, out)
             if isinstance(said, dict) and not isinstance(said, Refused):
                 said = {operator: {"other": OPERANDS[operator], path: out}}
@@ -146,45 +173,64 @@ def positional_refusal(operator, kind, path, passes):
 # ---- values ----
 
 
+# column, path, value, schema, what it becomes
+VALUES = (
+    ("above", "obj", {"det": "x", "plain": "y"}, csfle, {"det": mark("x"), "plain": "y"}),
+    ("above", "obj", {"rand": "x"}, csfle, {"rand": mark_random("x")}),
+    ("above", "obj", {"plain": "x"}, csfle, "unchanged"),
+    ("above", "obj", [1], csfle, Refused("An array at path 'obj' would violate the schema", "obj")),
+    ("above-qe", "obj", {"eq": "x"}, qe, {"eq": mark_eq("x", "obj.eq", use=1)}),
+    ("above-qe", "obj", [1], qe, Open("obj")),
+    ("deterministic", "det", None, csfle, not_for_type("null", "det")),
+    ("deterministic", "det", [1], csfle, not_for_type("array", "det")),
+    ("deterministic", "det", {"a": 1}, csfle, not_for_type("object", "det")),
+    (
+        "deterministic",
+        "det",
+        5,
+        csfle,
+        not_for_type("int, because schema requires that type is one of: [ string ]", "det"),
+    ),
+    ("deterministic", "det", MIN_KEY, csfle, not_for_type("minKey", "det")),
+    ("deterministic", "det", {"$payload": 1}, csfle, Open("det")),
+    ("random", "rand", 5, csfle, not_for_type("int", "rand")),
+    ("random", "rand", None, csfle, not_for_type("null", "rand")),
+    ("equality", "eq", None, qe, not_for_type("null", "eq")),
+    ("equality", "eq", 5, qe, not_for_type("int", "eq")),
+    ("equality", "eq", {"$payload": 11}, qe, "unchanged"),
+    ("equality", "eq", {"$payload": 4}, qe, "unchanged"),
+    ("equality", "eq", {"$payload": 6}, qe, Open("eq")),
+    ("equality", "eq", {"$payload": 5}, qe, Open("eq")),
+    ("unindexed", "none", {"$payload": 6}, qe, "unchanged"),
+    ("unindexed", "none", {"$payload": 16}, qe, "unchanged"),
+    ("unindexed", "none", {"$payload": 11}, qe, Open("none")),
+    ("plain", "plain", {"$payload": 0}, csfle, Open()),
+    ("plain", "plain", {"$payload": 3}, csfle, Open()),
+    ("plain", "plain", {"$payload": 1}, csfle, "unchanged"),
+)
+
+
 def add_values(area):
     """What is written: objects above encrypted fields are walked, types are judged."""
     for operator in SET:
-        for column, path, value, schema, said in (
-            ("above", "obj", {"det": "x", "plain": "y"}, csfle, {"det": mark("x"), "plain": "y"}),
-            ("above", "obj", {"rand": "x"}, csfle, {"rand": mark_random("x")}),
-            ("above", "obj", {"plain": "x"}, csfle, "unchanged"),
-            ("above", "obj", [1], csfle, Refused("An array at path 'obj' would violate the schema", "obj")),
-            ("above-qe", "obj", {"eq": "x"}, qe, {"eq": mark_eq("x", "obj.eq", use=1)}),
-            ("above-qe", "obj", [1], qe, Open("obj")),
-            ("deterministic", "det", None, csfle, not_for_type("null", "det")),
-            ("deterministic", "det", [1], csfle, not_for_type("array", "det")),
-            ("deterministic", "det", {"a": 1}, csfle, not_for_type("object", "det")),
-            ("deterministic", "det", 5, csfle, not_for_type("int, because schema requires that type is one of: [ string ]", "det")),
-            ("deterministic", "det", MIN_KEY, csfle, not_for_type("minKey", "det")),
-            ("deterministic", "det", {"$payload": 1}, csfle, Open("det")),
-            ("random", "rand", 5, csfle, not_for_type("int", "rand")),
-            ("random", "rand", None, csfle, not_for_type("null", "rand")),
-            ("equality", "eq", None, qe, not_for_type("null", "eq")),
-            ("equality", "eq", 5, qe, not_for_type("int", "eq")),
-            ("equality", "eq", {"$payload": 11}, qe, "unchanged"),
-            ("equality", "eq", {"$payload": 4}, qe, "unchanged"),
-            ("equality", "eq", {"$payload": 6}, qe, Open("eq")),
-            ("equality", "eq", {"$payload": 5}, qe, Open("eq")),
-            ("unindexed", "none", {"$payload": 6}, qe, "unchanged"),
-            ("unindexed", "none", {"$payload": 16}, qe, "unchanged"),
-            ("unindexed", "none", {"$payload": 11}, qe, Open("none")),
-            ("plain", "plain", {"$payload": 0}, csfle, Open()),
-            ("plain", "plain", {"$payload": 3}, csfle, Open()),
-            ("plain", "plain", {"$payload": 1}, csfle, "unchanged"),
-        ):
+        for i, (column, path, value, schema, said) in enumerate(VALUES):
             if not isinstance(said, (Refused, Open)) and said != "unchanged":
                 said = {operator: {path: said}}
-            kind = f"value-{sum(1 for name in area.cases if name.startswith(f'update/{operator}/{column}/value-'))}"
-            add(area, operator, column, schema, {operator: {path: value}}, said, kind)
-        add(area, operator, "safe-content", qe, {operator: {"__safeContent__": []}}, Open("__safeContent__"))
-        add(area, operator, "safe-content", qe, {operator: {"__safeContent__.0": 1}}, Open("__safeContent__.0"), "below")
-    for operator in ("$push", "$unset", "$pull"):
-        add(area, operator, "safe-content", qe, {operator: {"__safeContent__": 1}}, Open("__safeContent__"))
+            add(area, operator, column, schema, {operator: {path: value}}, said, f"value-{i}")
+
+
+def add_safe_content(area):
+    for operator, name in (
+        ("$set", "__safeContent__"),
+        ("$set", "__safeContent__.0"),
+        ("$setOnInsert", "__safeContent__"),
+        ("$setOnInsert", "__safeContent__.0"),
+        ("$push", "__safeContent__"),
+        ("$unset", "__safeContent__"),
+        ("$pull", "__safeContent__"),
+    ):
+        kind = "below" if name.endswith(".0") else ""
+        add(area, operator, "safe-content", qe, {operator: {name: 1}}, Open(name), kind)
 
 
 def add_renames(area):
@@ -248,7 +294,12 @@ def add_replacements(area):
     for column, document, schema, said in (
         ("deterministic", {"det": "x"}, csfle, {"det": mark("x")}),
         ("random", {"rand": "x"}, csfle, {"rand": mark_random("x")}),
-        ("pointer", {"keyName": "k", "ptr": "x"}, csfle, {"keyName": "k", "ptr": {"$mark": {"a": 2, "ka": "k", "v": "x"}}}),
+        (
+            "pointer",
+            {"keyName": "k", "ptr": "x"},
+            csfle,
+            {"keyName": "k", "ptr": {"$mark": {"a": 2, "ka": "k", "v": "x"}}},
+        ),
         ("above", {"obj": {"det": "x"}}, csfle, {"obj": {"det": mark("x")}}),
         ("above-array", {"obj": [{"det": "x"}]}, csfle, Open("obj")),
         ("above-scalar", {"obj": 1}, csfle, "unchanged"),
@@ -259,7 +310,12 @@ def add_replacements(area):
         ("plain-qe", {"plain": "x"}, qe, "unchanged"),
         ("wrong-type", {"det": 5}, csfle, not_for_type("int", "det")),
         ("null", {"det": None}, csfle, not_for_type("null", "det")),
-        ("timestamp-zero", {"rand": {"$timestamp": {"t": 0, "i": 0}}}, csfle, Refused("A command that inserts cannot supply Timestamp(0, 0) for an encrypted field", "rand")),
+        (
+            "timestamp-zero",
+            {"rand": {"$timestamp": {"t": 0, "i": 0}}},
+            csfle,
+            Refused("A command that inserts cannot supply Timestamp(0, 0) for an encrypted field", "rand"),
+        ),
         ("empty", {}, csfle, "unchanged"),
     ):
         add(area, "replacement", column, schema, document, said)
@@ -270,6 +326,7 @@ def fill(book):
     add_paths(area)
     add_positional(area)
     add_values(area)
+    add_safe_content(area)
     add_renames(area)
     add_modifiers(area)
     add_shapes(area)

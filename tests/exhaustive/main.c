@@ -16,11 +16,19 @@
 #include "report.h"
 #include "space.h"
 
-enum { CHUNK = 8192, MAX_FAMILIES = 16, MAX_JOBS = 64 };
+enum { CHUNK = 8192, MAX_FAMILIES = 16, MAX_JOBS = 64, MAX_KINDS = 64, REPORTS_PER_KIND = 3 };
 
 typedef struct tally {
     uint64_t pairs, accepted, marked, strict, failures, digest;
 } tally;
+
+/* Failures whose messages differ in names only. */
+typedef struct kind {
+    atomic_ullong hash; /* of the message; 0: free */
+    atomic_ullong count;
+    uint64_t example;
+    char message[128];
+} kind;
 
 /* What the jobs share. */
 typedef struct board {
@@ -28,6 +36,7 @@ typedef struct board {
     atomic_uint reports;
     atomic_bool stopped;
     tally tallies[MAX_JOBS][MAX_FAMILIES];
+    kind kinds[MAX_KINDS]; /* the last one takes what has no room */
 } board;
 
 typedef struct options {
@@ -82,11 +91,49 @@ static value *command_of(job *j, const place_in_space *at, const schema *s) {
     return value_copy(&j->examiner.pool, made);
 }
 
+/* "'a' was changed" becomes "'' was changed". */
+static void without_names(char *to, size_t room, const char *message) {
+    bool quoted = false;
+    size_t n = 0;
+    for (const char *at = message; *at && n + 1 < room; at++) {
+        if (*at == '\'')
+            quoted = !quoted;
+        if (!quoted || *at == '\'')
+            to[n++] = *at;
+    }
+    to[n] = 0;
+}
+
+static unsigned long long hash_of(const char *text) {
+    unsigned long long hash = 14695981039346656037u;
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
+    return hash | 1;
+}
+
+static kind *kind_of(board *b, uint64_t index, const char *what) {
+    char message[sizeof b->kinds->message];
+    without_names(message, sizeof message, what);
+    unsigned long long hash = hash_of(message);
+    for (unsigned i = 0; i < MAX_KINDS; i++) {
+        unsigned long long found = 0;
+        kind *k = &b->kinds[i];
+        if (!atomic_compare_exchange_strong(&k->hash, &found, hash) && found != hash && i < MAX_KINDS - 1)
+            continue;
+        if (found == 0) {
+            k->example = index;
+            memcpy(k->message, message, sizeof message);
+        }
+        return k;
+    }
+    return NULL; /* never: the last one is always taken */
+}
+
 /* In one write, so that the jobs' reports do not mix. */
 static void report(job *j, uint64_t index, const schema *s, const value *command, const finding *f, const char *what) {
     char *text = NULL, name[512];
     size_t len = 0;
-    if (j->board->reports++ >= j->o->reports)
+    if (kind_of(j->board, index, what)->count++ >= REPORTS_PER_KIND || j->board->reports++ >= j->o->reports)
         return;
     FILE *out = open_memstream(&text, &len);
     snprintf(name, sizeof name, "pair %" PRIu64 ": %s", index, what);
@@ -126,7 +173,7 @@ static void one_pair(job *j, uint64_t index) {
     else if (j->o->show)
         report(j, index, s, command, &f, f.accepted ? "accepted" : "refused");
     else if (f.too_strict && j->o->strict)
-        report(j, index, s, command, &f, "too strict?");
+        report(j, index, s, command, &f, f.too_strict);
 }
 
 /* ---- a range, in chunks that the jobs take ---- */
@@ -206,6 +253,12 @@ static uint64_t print_sums(const space *s, const options *o, const board *b) {
     }
     print_row("all", &all);
     return all.failures;
+}
+
+static void print_kinds(const board *b) {
+    for (const kind *k = b->kinds; k < b->kinds + MAX_KINDS; k++)
+        if (k->hash)
+            printf("%12llu x %s, as in pair %" PRIu64 "\n", (unsigned long long)k->count, k->message, k->example);
 }
 
 /* Up to where all is done; the jobs finish the chunks that they have taken. */
@@ -327,6 +380,7 @@ static int run(const space *s, const options *o) {
     double start = now();
     bool well = run_jobs(s, o, shared);
     uint64_t failures = print_sums(s, o, shared);
+    print_kinds(shared);
     print_range(s, o, now() - start);
     if (!well)
         puts("a job has died");

@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "pair.h"
+#include "report.h"
 #include "rng.h"
 #include "space.h"
 
@@ -168,7 +170,23 @@ typedef struct score {
     uint64_t done, noticed;
 } score;
 
-static score sabotage_sample(sabotage_kind kind, bool judge, bool direct, unsigned first, unsigned last) {
+/* One pair whose answer is sabotaged. What is not noticed is shown, a few times. */
+static void sabotage_one(examiner *e, pool *schemas, place_in_space at, score *to) {
+    const family *f = &all.families[at.family];
+    schema s;
+    pool_reset(&e->pool);
+    pool_reset(schemas);
+    schema_make(&f->set, at.schema, &s, schemas);
+    value *command =
+        value_copy(&e->pool, grammar_make(all.grammar, f->rule_number, at.command, &s.names, &e->pool, NULL));
+    finding found = examine(e, &s, command);
+    to->done += found.sabotaged;
+    to->noticed += found.sabotaged && found.failure;
+    if (found.sabotaged && !found.failure && to->done - to->noticed <= 2)
+        report_case(stdout, &s.world, command, "not noticed");
+}
+
+static score sabotage_sample(sabotage_kind kind, bool judge, bool direct, unsigned families) {
     examiner e;
     pool schemas = {0};
     score made = {0};
@@ -178,24 +196,15 @@ static score sabotage_sample(sabotage_kind kind, bool judge, bool direct, unsign
     e.no_direct = !direct;
     for (uint64_t i = 0; i < all.count; i += all.count / 40000) {
         place_in_space at = space_find(&all, i);
-        const family *f = &all.families[at.family];
-        schema s;
-        if (at.family < first || at.family > last)
-            continue;
-        pool_reset(&e.pool);
-        pool_reset(&schemas);
-        schema_make(&f->set, at.schema, &s, &schemas);
-        finding found = examine(
-            &e, &s,
-            value_copy(&e.pool, grammar_make(all.grammar, f->rule_number, at.command, &s.names, &e.pool, NULL)));
-        made.done += found.sabotaged;
-        made.noticed += found.sabotaged && found.failure;
+        if (at.family < families)
+            sabotage_one(&e, &schemas, at, &made);
     }
     examiner_close(&e);
     pool_done(&schemas);
     return made;
 }
 
+/* Not all: of what the server may refuse, as a $facet in another stage's pipeline, the judge has no opinion. */
 static void assert_noticed(score s, unsigned per_mille) {
     print_message("%u of %u noticed\n", (unsigned)s.noticed, (unsigned)s.done);
     assert_true(s.done > 500);
@@ -204,24 +213,24 @@ static void assert_noticed(score s, unsigned per_mille) {
 
 static void unmarked_answers_are_noticed_by_the_judge(void **state) {
     (void)state;
-    assert_noticed(sabotage_sample(S_UNMARKED, true, false, 0, 6), 995);
+    assert_noticed(sabotage_sample(S_UNMARKED, true, false, 9), 970);
 }
 
 /* It knows only what stands directly under a path or beside a field. */
 static void unmarked_answers_are_noticed_without_the_judge(void **state) {
     (void)state;
-    assert_noticed(sabotage_sample(S_UNMARKED, false, true, 0, 6), 850);
+    assert_noticed(sabotage_sample(S_UNMARKED, false, true, 9), 850);
 }
 
 static void broken_placeholders_are_noticed(void **state) {
     (void)state;
-    assert_noticed(sabotage_sample(S_BROKEN, true, true, 0, 6), 1000);
+    assert_noticed(sabotage_sample(S_BROKEN, true, true, 9), 970);
 }
 
 static void changed_values_are_noticed_by_either(void **state) {
     (void)state;
-    assert_noticed(sabotage_sample(S_CHANGED, true, false, 0, 6), 990);
-    assert_noticed(sabotage_sample(S_CHANGED, false, true, 0, 3), 1000);
+    assert_noticed(sabotage_sample(S_CHANGED, true, false, 9), 970);
+    assert_noticed(sabotage_sample(S_CHANGED, false, true, 5), 1000);
 }
 
 int main(void) {

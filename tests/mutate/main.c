@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -41,6 +42,7 @@ typedef struct server {
 
 static void __attribute__((noreturn)) live(server *s, char what, unsigned place, const char *mutant, const char *key) {
     struct rlimit limit = {most_memory, most_memory}, none = {0, 0};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     setrlimit(RLIMIT_AS, &limit);
     setrlimit(RLIMIT_CORE, &none);
     if (!freopen("/dev/null", "w", stdout) || !freopen("/dev/null", "w", stderr))
@@ -152,6 +154,7 @@ int main(int argc, char **argv) {
         return 2;
     }
     static server s;
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     s.most = atoi(argv[4]) < MOST_JOBS ? atoi(argv[4]) : MOST_JOBS;
     s.units = units_read(argv[1], strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
     s.reached = calloc(oc_mutant_end, 1);

@@ -38,7 +38,7 @@ def options():
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="cases and quick unit tests only: a first look")
     parser.add_argument("--list", action="store_true", help="list the mutants, and put them to nothing")
-    parser.add_argument("--survivors", metavar="FILE", help="write them there, too, in the form of equivalent.txt")
+    parser.add_argument("--survivors", metavar="FILE", help="write them there after each step, in the form of equivalent.txt")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build/mutate", help=argparse.SUPPRESS)
     return parser.parse_args()
 
@@ -64,6 +64,8 @@ class Trial:
         killed = kill([m for m in self.alive if m.place == 0 or m.place in places])
         self.alive = [m for m in self.alive if m.name not in killed]
         say(f"{name}: killed {len(killed)}, {len(self.alive)} are left")
+        if self.wanted.survivors:
+            write_survivors(self.wanted.survivors, self.alive)
 
     def put_to_cases(self, server):
         reached = {place for place, who in server.reached().items() if who & subjects.CASES}
@@ -171,8 +173,6 @@ def main():
     trial = Trial(made, mutants, wanted)
     trial.run(server)
     server.close()
-    if wanted.survivors:
-        write_survivors(wanted.survivors, trial.alive)
     return 0 if report(trial, wanted) else 1
 
 

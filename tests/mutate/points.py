@@ -6,7 +6,7 @@ the text inside a replacement is the original.
 
 import collections
 
-from syntax import text
+from syntax import calls_in, is_refusal, text
 
 # `form`: "expression" or "statement". `changes`: [(kind, replacement)].
 Point = collections.namedtuple("Point", "node form changes")
@@ -121,8 +121,7 @@ def is_failure(node):
     """A call that records a refusal."""
     if node.type != "call_expression":
         return False
-    name = text(node.child_by_field_name("function"))
-    return name.startswith(("oc_fail", "fail", "refuse")) or name in ("oc_no_memory", "out_of_memory")
+    return is_refusal(text(node.child_by_field_name("function")))
 
 
 def success(context, type_name):
@@ -169,9 +168,22 @@ def returned(node, context):
         return
     if is_failure(value):
         return  # as a call
+    if original in ("false", "NULL") and passes_failure_on(node, context):
+        return
     for kind, option in options:
         if option != original and not (option == "false" and is_failure_or(value)):
             yield kind, f"return {option};"
+
+
+def passes_failure_on(node, context):
+    """if (!what_may_fail(…)) return false: the refusal is recorded, and entry.c refuses whatever is recorded. So a success
+    here changes nothing."""
+    parent = node.parent
+    if parent.type == "compound_statement":
+        parent = parent.parent
+    if parent.type != "if_statement":
+        return False
+    return bool(calls_in(parent.child_by_field_name("condition")) & context.declared.failing)
 
 
 def is_failure_or(value):

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import os
 import subprocess
+import sys
 import tempfile
 
 CASES, PAIRS = 1, 2
@@ -44,7 +45,9 @@ class Server:
         """The names of those that "cases" or "pairs" notice."""
         requests = [f"{what} {m.place} {m.name} {m.search}".rstrip() for m in mutants]
         killed = set()
-        for line in self._ask([*requests, "wait"]):
+        for count, line in enumerate(self._ask([*requests, "wait"]), 1):
+            if count % 2000 == 0:
+                print(f"  {count} of {len(mutants)}, {len(killed)} killed", file=sys.stderr, flush=True)
             name, verdict = line.split(" ")[:2]
             if verdict == "missing":
                 raise RuntimeError(f"oc_mutants has no mutant {name}")

@@ -8,8 +8,8 @@ import tree_sitter_c
 PARSER = tree_sitter.Parser(tree_sitter.Language(tree_sitter_c.language()))
 
 # What may be written in place of a call or a value: {function: return type}, {enumerator: the next of its enum},
-# {enum: [enumerators]}, {struct: [(field, type)]}.
-Declared = collections.namedtuple("Declared", "returns next_of enums structs")
+# {enum: [enumerators]}, {struct: [(field, type)]}, {functions that may record a refusal}.
+Declared = collections.namedtuple("Declared", "returns next_of enums structs failing")
 
 
 def parse(data):
@@ -90,6 +90,30 @@ def _structs(root):
                 yield text(name), struct_fields(node)
 
 
+def is_refusal(name):
+    """Whether a function does nothing but to record a refusal."""
+    return name.startswith(("oc_fail", "fail", "refuse")) or name in ("oc_no_memory", "out_of_memory")
+
+
+def calls_in(node):
+    return {text(n.child_by_field_name("function")) for n in descend(node) if n.type == "call_expression"}
+
+
+def failing(roots):
+    """Functions that call, through however many others, one that records a refusal."""
+    calls = collections.defaultdict(set)
+    for root in roots.values():
+        for node in descend(root):
+            if node.type == "function_definition":
+                calls[declarator_name(node.child_by_field_name("declarator"))] |= calls_in(node)
+    found = {name for called in calls.values() for name in called if is_refusal(name)}
+    while True:
+        new = {name for name, called in calls.items() if called & found} - found
+        if not new:
+            return found
+        found |= new
+
+
 def declared(roots):
     """Of all files: {path: root node}."""
     returns, next_of, enums, structs = {}, {}, {}, {}
@@ -101,4 +125,4 @@ def declared(roots):
             if name is not None:
                 for i, member in enumerate(members):
                     next_of[member] = members[(i + 1) % len(members)]
-    return Declared(returns, next_of, enums, structs)
+    return Declared(returns, next_of, enums, structs, failing(roots))

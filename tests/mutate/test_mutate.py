@@ -54,6 +54,12 @@ class Points(unittest.TestCase):
         self.assert_mutants("bool f(void) { return true; }", ("result", "return false;"))
         self.assert_mutants("const oc_node *f(void) { return NULL; }", ("result", "return &oc_plain_node;"))
 
+    def test_a_failure_that_is_passed_on_is_no_place(self):
+        source = "bool g(int a) { return a || oc_fail(a); } bool f(int a) { if (!g(a)) return false; return true; }"
+        _, found, _ = written(source)
+        self.assertNotIn(("result", "return true;"), found)
+        self.assertIn(("result", "return false;"), found)
+
     def test_jumps_are_exchanged(self):
         self.assert_mutants("void f(void) { for (;;) { break; } }", ("jump", "continue;"))
         self.assert_mutants("void f(int a) { switch (a) { case 1: break; } }", ("jump", ";"))

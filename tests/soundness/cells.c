@@ -21,7 +21,7 @@ static const cell_row fixed_rows[] = {
     {F_MATCH, "$gt", "", "arrrrbrbrrrrr"}, {F_MATCH, "$gte", "", "arrrrbrbrrrrr"}, {F_MATCH, "$lt", "", "arrrrbrbrrrrr"},
     {F_MATCH, "$lte", "", "arrrrbrbrrrrr"}, {F_MATCH, "(regex)", "", "arrrrrrarrrr-"}, {F_MATCH, "$regex", "", "arrrrrrarrrr-"},
     {F_MATCH, "$options", "", "arrrrrrarrrr-"}, {F_MATCH, "$type", "", "arrrrrrarrrr-"}, {F_MATCH, "$mod", "", "arrrrrrarrrr-"},
-    {F_MATCH, "$size", "", "arrrrrrarbrr-"}, {F_MATCH, "$bitsAllClear", "", "arrrrrrarrrr-"},
+    {F_MATCH, "$size", "", "arrrrrraraar-"}, {F_MATCH, "$bitsAllClear", "", "arrrrrrarrrr-"},
     {F_MATCH, "$bitsAllSet", "", "arrrrrrarrrr-"}, {F_MATCH, "$bitsAnyClear", "", "arrrrrrarrrr-"},
     {F_MATCH, "$bitsAnySet", "", "arrrrrrarrrr-"}, {F_MATCH, "$elemMatch", "", "arrrrrrrrrrr-"}, {F_MATCH, "$all", "", "arrrrrrrrrrr-"},
     {F_MATCH, "$geoWithin", "", "arrrrrrrrrrr-"}, {F_MATCH, "$geoIntersects", "", "arrrrrrrrrrr-"}, {F_MATCH, "$near", "", "arrrrrrrrrrr-"},
@@ -29,12 +29,12 @@ static const cell_row fixed_rows[] = {
     {F_MATCH, "$minDistance", "", "arrrrrrrrrrr-"}, {F_MATCH, "$uniqueDocs", "", "arrrrrrrrrrr-"},
     {F_MATCH, "$geometry", "", NEVER}, {F_MATCH, "$center", "", NEVER}, {F_MATCH, "$box", "", NEVER}, {F_MATCH, "$polygon", "", NEVER},
     {F_MATCH, "$centerSphere", "", NEVER}, {F_MATCH, "$unheardOf", "", NEVER},
-    {F_EXPRESSION, "(unknown variable)", "", NEVER}, {F_TREE, "$and", "", ONCE}, {F_TREE, "$or", "", ONCE}, {F_TREE, "$nor", "", ONCE}, {F_TREE, "$not", "", "abrrbbrbrrrrr"},
+    {F_EXPRESSION, "(unknown variable)", "", NEVER}, {F_EXPRESSION, "(unknown operand)", "", NEVER}, {F_EXPRESSION, "(bound CURRENT)", "", NEVER}, {F_TREE, "$and", "", ONCE}, {F_TREE, "$or", "", ONCE}, {F_TREE, "$nor", "", ONCE}, {F_TREE, "$not", "", "abrrbbrbrrrrr"},
     {F_TREE, "$expr", "", "arrrrrrrrr-r-"}, {F_TREE, "$comment", "", ONCE}, {F_TREE, "$sampleRate", "", ONCE},
     {F_TREE, "$alwaysTrue", "", ONCE}, {F_TREE, "$alwaysFalse", "", ONCE}, {F_TREE, "$text", "", NEVER}, {F_TREE, "$where", "", NEVER},
     {F_TREE, "$jsonSchema", "", NEVER}, {F_TREE, "$unheardOf", "", NEVER},
 
-    {F_STAGE, "$sort", "", "arrrrrrrrrrra"}, {F_STAGE, "$project", "include", "aaaaaaaaaaaaa"}, {F_STAGE, "$project", "exclude", "aaaaaaaaaaaaa"},
+    {F_STAGE, "$redact", "(descending)", "arr-rr-------"}, {F_STAGE, "$sort", "", "arrrrrrrrrrra"}, {F_STAGE, "$project", "include", "aaaaaaaaaaaaa"}, {F_STAGE, "$project", "exclude", "aaaaaaaaaaaaa"},
     {F_STAGE, "$project", "path", WRITTEN}, {F_STAGE, "$project", "value", CARRIED}, {F_STAGE, "$addFields", "path", WRITTEN},
     {F_STAGE, "$addFields", "value", CARRIED}, {F_STAGE, "$set", "path", WRITTEN}, {F_STAGE, "$set", "value", CARRIED},
     {F_STAGE, "$unset", "", "aaaaaaaaaaaaa"}, {F_STAGE, "$replaceRoot", "", "arrrrrrarr-r-"}, {F_STAGE, "$replaceWith", "", "arrrrrrarr-r-"},
@@ -61,13 +61,15 @@ static const cell_row fixed_rows[] = {
     {F_STAGE, "$querySettings", "", NEVER}, {F_STAGE, "$shardedDataDistribution", "", NEVER}, {F_STAGE, "$queryStats", "", NEVER},
     {F_STAGE, "$unheardOf", "", NEVER}, {F_STAGE, "(two names)", "", NEVER}, {F_STAGE, "(malformed)", "", NEVER},
     {F_STAGE, "(QE in a facet)", "", "----rr-------"}, {F_STAGE, "(QE in a view)", "", "----rr-------"}, {F_STAGE, "(QE in a union)", "", "----rr-------"},
-    {F_STAGE, "(view)", "", "b------------"}, {F_STAGE, "(update)", "", "b------------"},
+    {F_STAGE, "(view)", "", "b------------"},
 
     {F_UPDATE, "$set", "", "abbbbbbbr----"}, {F_UPDATE, "$setOnInsert", "", "abbbbbbbr----"}, {F_UPDATE, "$unset", "", "aaaaaaaar----"},
     {F_UPDATE, "$rename", "", "abrrrrrrr----"}, {F_UPDATE, "$inc", "", STORED}, {F_UPDATE, "$mul", "", STORED}, {F_UPDATE, "$min", "", STORED},
     {F_UPDATE, "$max", "", STORED}, {F_UPDATE, "$currentDate", "", STORED}, {F_UPDATE, "$bit", "", STORED}, {F_UPDATE, "$push", "", STORED},
     {F_UPDATE, "$pull", "", STORED}, {F_UPDATE, "$pullAll", "", STORED}, {F_UPDATE, "$pop", "", STORED}, {F_UPDATE, "$addToSet", "", STORED},
     {F_UPDATE, "$pushAll", "", STORED}, {F_UPDATE, "$unheardOf", "", NEVER}, {F_UPDATE, "(positional)", "", STORED},
+    {F_UPDATE, "(pipeline)", "$set", "abbrrrr-r----"}, {F_UPDATE, "(pipeline)", "$unset", "aaarrrra-----"},
+    {F_UPDATE, "(pipeline)", "$unset, $set", "aaarrrr------"}, {F_UPDATE, "(pipeline)", "value", "arrrrrrrr----"},
     {F_UPDATE, "(replacement)", "", "abbbbbbb-----"}, {F_UPDATE, "(operator in a replacement)", "", NEVER},
     {F_COMMAND, "find", "filter", ONCE}, {F_COMMAND, "find", "projection", "aaaaaaaaa----"}, {F_COMMAND, "find", "$slice", STORED},
     {F_COMMAND, "find", "sort", STORED}, {F_COMMAND, "find", "min", STORED}, {F_COMMAND, "find", "max", STORED},
@@ -75,7 +77,8 @@ static const cell_row fixed_rows[] = {
     {F_COMMAND, "createIndexes", "key", "aarrrrrar----"}, {F_COMMAND, "createIndexes", "partialFilterExpression", "abrrrrrar----"},
     {F_COMMAND, "createIndexes", "expireAfterSeconds", "arrrrrrar----"}, {F_COMMAND, "create", "validator", "abrrrrrar----"},
     {F_COMMAND, "collMod", "validator", "abrrrrrar----"}, {F_COMMAND, "insert", "documents", "abbbbbbb-----"}, {F_COMMAND, "aggregate", "exchange", NEVER},
-    {F_COMMAND, "(payload)", "", "---bbbb------"}, {F_COMMAND, "(unknown field)", "", NEVER}, {F_COMMAND, "(forged)", "", NEVER},
+    {F_COMMAND, "(payload)", "", "---bbbb------"}, {F_COMMAND, "(unknown field)", "", NEVER}, {F_COMMAND, "(wrong type)", "", NEVER}, {F_COMMAND, "(incomplete)", "", NEVER},
+    {F_COMMAND, "(other namespace)", "", NEVER}, {F_COMMAND, "(other version)", "", NEVER}, {F_COMMAND, "find", "(computed)", WRITTEN}, {F_COMMAND, "(forged)", "", NEVER},
     /* clang-format on */
 };
 
@@ -86,7 +89,7 @@ static const cell_row special[] = {
     {F_EXPRESSION, "$cond", "then", CARRIED}, {F_EXPRESSION, "$cond", "else", CARRIED}, {F_EXPRESSION, "$ifNull", "", CARRIED},
     {F_EXPRESSION, "$switch", "branches", PLAIN_ONLY}, {F_EXPRESSION, "$switch", "default", CARRIED}, {F_EXPRESSION, "$let", "in", CARRIED},
     {F_EXPRESSION, "$map", "in", CARRIED}, {F_EXPRESSION, "$size", "", "arrrrrrrra-r-"}, {F_EXPRESSION, "$isArray", "", "arrrrrrrra-r-"},
-    {F_EXPRESSION, "$first", "", "arrrrrrrr--r-"}, {F_EXPRESSION, "$last", "", "arrrrrrrr--r-"}, {F_EXPRESSION, "$arrayElemAt", "", "arrrrrrrr--r-"},
+    {F_EXPRESSION, "$first", "", "arrrrrrrra-r-"}, {F_EXPRESSION, "$last", "", "arrrrrrrra-r-"}, {F_EXPRESSION, "$arrayElemAt", "", "arrrrrrrra-r-"},
     {F_EXPRESSION, "$getField", "input", "arrrrrr-rr-r-"}, {F_EXPRESSION, "$setField", "input", "arrrrrr-rr-r-"},
     {F_EXPRESSION, "$setField", "value", "a------------"}, {F_EXPRESSION, "$unsetField", "input", "arrrrrr-rr-r-"}, {F_EXPRESSION, "$mergeObjects", "", "arrrrrr-rr-r-"},
     {F_EXPRESSION, "$encStrContains", "input", "------b------"}, {F_EXPRESSION, "$encStrEndsWith", "input", "------b------"},
@@ -154,7 +157,18 @@ static void add_operators(cells *c, pool *p, family f, const operator_row *table
     add(c, (cell_row){f, "$unheardOf", "", NEVER});
 }
 
+/* What may be compared after them, and whether they may stand in an update. */
+static void add_stage_kinds(cells *c) {
+    static const char *const then[] = {
+        [LEAVES_ALL] = "-a--aa-------", [LEAVES_NONE] = "-------------", [LEAVES_FOREIGN] = "-a--rr-------"};
+    for (unsigned i = 0; i < stage_kind_count; i++) {
+        add(c, (cell_row){F_STAGE, stage_kinds[i].name, "(then compared)", then[stage_kinds[i].leaves]});
+        add(c, (cell_row){F_STAGE, stage_kinds[i].name, "(in an update)", stage_kinds[i].in_update ? ONCE : NEVER});
+    }
+}
+
 static void add_stages(cells *c) {
+    add_stage_kinds(c);
     for (unsigned i = 0; i < stage_option_count; i++) {
         add(c, (cell_row){F_STAGE, stage_options[i].name, "(unknown)", NEVER});
         if (*stage_options[i].options)

@@ -91,6 +91,18 @@ const char *operand_next(pool *p, const char **names, bool *constant);
 bool operand_known(const char *names, const char *name);
 bool operand_is_constant(const char *names, const char *name);
 
+/* All stages that can be put anywhere: what they leave of fields, and whether updates have them. */
+typedef enum leaves { LEAVES_ALL, LEAVES_NONE, LEAVES_FOREIGN } leaves;
+
+typedef struct stage_kind {
+    const char *name;
+    leaves leaves; /* FOREIGN: documents of several origins */
+    bool in_update;
+} stage_kind;
+
+extern const stage_kind stage_kinds[];
+extern const unsigned stage_kind_count;
+
 /* Stages that take an object of options, and which of those they need. */
 typedef struct stage_row {
     const char *name, *options, *needed;

@@ -60,7 +60,10 @@ const operator_row expression_table[] = {
     {"$createObjectId", OPAQUE}, {"$subtype", LIST}, {"$hash", NAMED, "input algorithm"},
     {"$hexHash", NAMED, "input algorithm"}, {"$avg", LIST}, {"$max", LIST}, {"$min", LIST}, {"$sum", LIST},
     {"$stdDevPop", LIST}, {"$stdDevSamp", LIST}, {"$median", NAMED, "input =method"},
-    {"$percentile", NAMED, "input p =method"},
+    {"$percentile", NAMED, "input p =method"}, {"$sampleRate", OPAQUE}, {"$createUUID", OPAQUE}, {"$currentDate", OPAQUE},
+    {"$serializeEJSON", NAMED, "input relaxed onError"}, {"$deserializeEJSON", NAMED, "input relaxed onError"},
+    {"$top", NAMED, "=sortBy output input"}, {"$topN", NAMED, "n =sortBy output input"},
+    {"$bottom", NAMED, "=sortBy output input"}, {"$bottomN", NAMED, "n =sortBy output input"},
     /* clang-format on */
 };
 const unsigned expression_count = sizeof expression_table / sizeof *expression_table;
@@ -89,15 +92,28 @@ const operator_row window_table[] = {
 };
 const unsigned window_count = sizeof window_table / sizeof *window_table;
 
+const stage_kind stage_kinds[] = {
+    /* clang-format off */
+    {"$addFields", LEAVES_ALL, true}, {"$set", LEAVES_ALL, true}, {"$unset", LEAVES_ALL, true}, {"$project", LEAVES_ALL, true},
+    {"$match", LEAVES_ALL, false}, {"$sort", LEAVES_ALL, false}, {"$limit", LEAVES_ALL, false}, {"$skip", LEAVES_ALL, false},
+    {"$sample", LEAVES_ALL, false}, {"$unwind", LEAVES_ALL, false}, {"$lookup", LEAVES_ALL, false}, {"$graphLookup", LEAVES_ALL, false},
+    {"$geoNear", LEAVES_ALL, false}, {"$setWindowFields", LEAVES_ALL, false}, {"$densify", LEAVES_ALL, false}, {"$fill", LEAVES_ALL, false},
+    {"$replaceRoot", LEAVES_NONE, true}, {"$replaceWith", LEAVES_NONE, true}, {"$group", LEAVES_NONE, false},
+    {"$sortByCount", LEAVES_NONE, false}, {"$count", LEAVES_NONE, false}, {"$bucket", LEAVES_NONE, false},
+    {"$bucketAuto", LEAVES_NONE, false}, {"$facet", LEAVES_NONE, false}, {"$redact", LEAVES_FOREIGN, false},
+    {"$unionWith", LEAVES_FOREIGN, false},
+    /* clang-format on */
+};
+const unsigned stage_kind_count = sizeof stage_kinds / sizeof *stage_kinds;
+
 const stage_row stage_options[] = {
-    {"$geoNear", "near distanceField query includeLocs key spherical maxDistance minDistance distanceMultiplier",
-     "near"},
+    {"$geoNear", "near distanceField query includeLocs key spherical maxDistance minDistance distanceMultiplier", ""},
     {"$sample", "size", "size"},
     {"$unwind", "path includeArrayIndex preserveNullAndEmptyArrays", "path"},
     {"$bucket", "groupBy boundaries default output", "groupBy boundaries"},
     {"$bucketAuto", "groupBy buckets output granularity", "groupBy buckets"},
     {"$setWindowFields", "partitionBy sortBy output", "output"},
-    {"$densify", "field partitionByFields range", "field range"},
+    {"$densify", "field partitionByFields range", "field"},
     {"$fill", "partitionBy partitionByFields sortBy output", "output"},
     {"$lookup", "from localField foreignField as let pipeline", "as"},
     {"$graphLookup", "from startWith connectFromField connectToField as maxDepth depthField restrictSearchWithMatch",

@@ -164,7 +164,7 @@ static void make_stored(gen *g, ground *to, const place *e, site s) {
 
 bool gen_ground(gen *g, site s, ground *made) {
     const place *e = s == SITE_PLAIN                                       ? NULL
-                     : s == SITE_JOINED && !g->w->qe                       ? field_at(g, SITE_DETERMINISTIC)
+                     : s == SITE_JOINED && !g->w->qe && gen_percent(g, 80) ? field_at(g, SITE_DETERMINISTIC)
                      : s == SITE_DROPPED && g->w->qe && gen_percent(g, 70) ? field_at(g, SITE_EQUALITY)
                      : s == SITE_DROPPED && gen_percent(g, 70)             ? field_at(g, SITE_DETERMINISTIC)
                      : s == SITE_ARRAY && !g->w->qe && gen_percent(g, 60)  ? field_at(g, SITE_DETERMINISTIC)
@@ -462,6 +462,17 @@ static value *bare(edge *e) {
     }
 }
 
+/* encryptionInformation of a type that nobody knows. */
+static void other_version(gen *g, value *command) {
+    for (value *m = command->first; m; m = m->next)
+        if (strcmp(m->name, "encryptionInformation") == 0) {
+            value *changed = one(g, "type", value_int(g->p, 2));
+            value_put(g->p, changed, "schema", m->last);
+            m->first = changed->first;
+            m->last = changed->last;
+        }
+}
+
 value *gen_edge(gen *g, const cell_row *row, site s) {
     edge e = {.g = g, .row = row};
     g->wild = false;
@@ -475,6 +486,8 @@ value *gen_edge(gen *g, const cell_row *row, site s) {
         world_put_view_schema(g->w, g->p, command, "v");
     else
         world_put_schema(g->w, g->c, g->p, command);
+    if (strcmp(row->name, "(other version)") == 0)
+        other_version(g, command);
     value_put(g->p, command, "$db", value_string(g->p, "db"));
     return command;
 }

@@ -59,9 +59,30 @@ static const char *rename_target(edge *e) {
     return "renamed";
 }
 
+static value *set(gen *g, const char *path, value *v) {
+    bool literal = value_is_container(v) || (v->type == T_STRING && value_chars(v)[0] == '$');
+    return one(g, gen_percent(g, 50) ? "$set" : "$addFields", one(g, path, literal ? one(g, "$literal", v) : v));
+}
+
+static value *pipeline(edge *e) {
+    gen *g = e->g;
+    const char *kind = e->row->operand;
+    value *unset = one(g, "$unset", text(g, e->at.path)), *list;
+    if (strcmp(kind, "$set") == 0)
+        return list_of(g, set(g, e->at.path, edge_value(e)));
+    if (strcmp(kind, "value") == 0)
+        return list_of(g, one(g, "$set", one(g, "y", edge_path(e))));
+    list = list_of(g, unset);
+    if (strcmp(kind, "$unset") != 0)
+        value_push(g->p, list, set(g, e->at.path, edge_value(e)));
+    return list;
+}
+
 value *edge_update(edge *e) {
     gen *g = e->g;
     const char *op = e->row->name;
+    if (strcmp(op, "(pipeline)") == 0)
+        return pipeline(e);
     if (strcmp(op, "(replacement)") == 0)
         return nested(g, e->at.path, edge_value(e));
     if (strcmp(op, "(operator in a replacement)") == 0) {
@@ -273,6 +294,46 @@ static value *forged(gen *g) {
     return made;
 }
 
+/* ---- commands that are not what they should be ---- */
+
+static value *elsewhere(gen *g) {
+    value *made = one(g, gen_percent(g, 50) ? "find" : "count", text(g, "elsewhere"));
+    return made;
+}
+
+typedef struct member_row {
+    const char *command, *member;
+} member_row;
+
+static value *wrong_type(gen *g) {
+    static const member_row rows[] = {
+        {"find", "filter"},         {"find", "projection"},    {"find", "sort"},      {"find", "let"},
+        {"aggregate", "let"},       {"aggregate", "pipeline"}, {"count", "query"},    {"distinct", "query"},
+        {"delete", "let"},          {"update", "let"},         {"update", "updates"}, {"delete", "deletes"},
+        {"insert", "documents"},    {"find", "collation"},     {"bulkWrite", "ops"},  {"createIndexes", "indexes"},
+        {"findAndModify", "query"}, {"findAndModify", "let"},
+    };
+    const member_row *row = &rows[gen_below(g, sizeof rows / sizeof *rows)];
+    value *simple = simplest(g, row->command), *made = value_doc(g->p);
+    for (const value *m = simple->first; m; m = m->next)
+        if (strcmp(m->name, row->member) != 0)
+            value_put(g->p, made, m->name, m);
+    value_put(g->p, made, row->member, value_int(g->p, 3));
+    return made;
+}
+
+static value *incomplete(gen *g) {
+    static const member_row rows[] = {{"aggregate", "pipeline"},   {"distinct", "key"},     {"update", "updates"},
+                                      {"delete", "deletes"},       {"insert", "documents"}, {"bulkWrite", "ops"},
+                                      {"createIndexes", "indexes"}};
+    const member_row *row = &rows[gen_below(g, sizeof rows / sizeof *rows)];
+    value *simple = simplest(g, row->command), *made = value_doc(g->p);
+    for (const value *m = simple->first; m; m = m->next)
+        if (strcmp(m->name, row->member) != 0)
+            value_put(g->p, made, m->name, m);
+    return made;
+}
+
 static value *with_path(edge *e) {
     gen *g = e->g;
     const char *command = e->row->name, *operand = e->row->operand;
@@ -308,6 +369,19 @@ value *edge_command(edge *e) {
                    (strcmp(command, "createIndexes") == 0 && strcmp(operand, "expireAfterSeconds") == 0);
     if (strcmp(command, "(payload)") == 0)
         return with_payload(e);
+    if (strcmp(command, "(wrong type)") == 0)
+        return wrong_type(g);
+    if (strcmp(command, "(incomplete)") == 0)
+        return incomplete(g);
+    if (strcmp(command, "(other namespace)") == 0)
+        return g->w->several || g->w->qe ? elsewhere(g) : NULL;
+    if (strcmp(command, "(other version)") == 0)
+        return g->w->qe ? simplest(g, "find") : NULL;
+    if (strcmp(operand, "(computed)") == 0) {
+        value *made = named(g, "find");
+        value_put(g->p, made, "projection", one(g, e->at.path, one(g, "$add", value_int(g->p, 1))));
+        return made;
+    }
     if (strcmp(command, "(forged)") == 0)
         return forged(g);
     if (strcmp(command, "(unknown field)") == 0) {

@@ -73,7 +73,7 @@ static value *literal(edge *e) {
 
 static value *comparison(edge *e, const char *op) {
     gen *g = e->g;
-    value *operands = value_array(g->p), *v = literal(e);
+    value *operands = value_array(g->p), *v = gen_percent(g, 15) ? other(g) : literal(e);
     bool in = strcmp(op, "$in") == 0;
     if (in || gen_percent(g, 70)) {
         value_push(g->p, operands, edge_path(e));
@@ -90,9 +90,11 @@ static value *listed(edge *e, const char *op) {
     if (compares(op))
         return comparison(e, op);
     unsigned n = 1 + gen_below(g, 3), at = gen_below(g, n);
-    if (operand_known("$size $isArray $not $ifNull", op))
-        n = op[2] == 'f' ? 2 : 1;
-    if (n == 1 && op[2] != 'f' && gen_percent(g, 50))
+    if (operand_known("$size $isArray $not $first $last", op))
+        n = 1;
+    if (operand_known("$ifNull $arrayElemAt", op))
+        n = 2;
+    if (n == 1 && gen_percent(g, 50))
         return edge_path(e);
     value *operands = value_array(g->p);
     for (unsigned i = 0; i < n; i++)
@@ -132,6 +134,19 @@ value *edge_expression(edge *e) {
     const operator_row *row = operator_find(expression_table, expression_count, op);
     if (strcmp(op, "(unknown variable)") == 0)
         return value_string(g->p, "$$nobody");
+    if (strcmp(op, "(bound CURRENT)") == 0) {
+        value *let = one(g, "vars", one(g, "CURRENT", value_string(g->p, "$sub")));
+        value_put(g->p, let, "in", value_string(g->p, "$x"));
+        return one(g, "$let", let);
+    }
+    if (strcmp(op, "(unknown operand)") == 0) {
+        static const char *const named_ones[] = {"$dateToString", "$trim",       "$regexMatch",
+                                                 "$convert",      "$replaceOne", NULL};
+        row = operator_find(expression_table, expression_count, gen_pick(g, named_ones));
+        value *operands = named(e, row, "");
+        value_put(g->p, operands, "unheardOf", value_int(g->p, 1));
+        return one(g, row->name, operands);
+    }
     if (!row)
         return one(g, "$unheardOf", other(g));
     if (strncmp(op, "$encStr", 7) == 0)

@@ -71,9 +71,12 @@ static value *window_output(gen *g, const char *name) {
 }
 
 static value *pipelines(gen *g, const char *stage) {
-    value *search = one(g, "index", text(g, "i"));
+    value *search = one(g, "index", text(g, "i")), *list;
     value_put(g->p, search, "text", one(g, "path", text(g, "x")));
-    value *made = one(g, "pipelines", one(g, "a", list_of(g, one(g, "$search", search))));
+    list = list_of(g, one(g, "$search", search));
+    if (gen_percent(g, 25)) /* more than to select */
+        value_push(g->p, list, one(g, gen_percent(g, 50) ? "$group" : "$addFields", one(g, "_id", text(g, "$x"))));
+    value *made = one(g, "pipelines", one(g, "a", list));
     if (stage[1] == 's')
         value_put(g->p, made, "normalization", text(g, "none"));
     return made;
@@ -145,12 +148,57 @@ static value *distorted(edge *e) {
 
 /* ---- malformed ---- */
 
+/* Without an option that is needed. */
+static value *incomplete(gen *g) {
+    const stage_row *row = &stage_options[gen_below(g, stage_option_count)];
+    value *options = filled(g, row->name, "", NULL), *less = value_doc(g->p);
+    const char *names = row->needed;
+    bool constant;
+    const char *name = operand_next(g->p, &names, &constant);
+    if (!name)
+        return one(g, "$sample", value_doc(g->p));
+    while (gen_percent(g, 50) && *names)
+        name = operand_next(g->p, &names, &constant);
+    for (const value *m = options->first; m; m = m->next)
+        if (strcmp(m->name, name) != 0)
+            value_put(g->p, less, m->name, m);
+    return one(g, row->name, less);
+}
+
+/* Inclusion and exclusion, or a field twice. */
+static value *mixed(gen *g) {
+    value *fields = one(g, "x", value_int(g->p, 1));
+    value_put(g->p, fields, gen_percent(g, 50) ? "y" : "x.a", value_int(g->p, gen_percent(g, 50)));
+    if (fields->last->name[0] == 'y')
+        value_put(g->p, fields, "arr", value_int(g->p, value_number(fields->last) == 0));
+    return one(g, "$project", fields);
+}
+
+/* Two accumulators, or none, where one is wanted. */
+static value *twofold(gen *g) {
+    value *both = gen_percent(g, 40) ? value_int(g->p, 1) : one(g, "$sum", value_int(g->p, 1));
+    if (both->type == T_DOC && gen_percent(g, 60))
+        value_put(g->p, both, "$max", text(g, "$x"));
+    else if (both->type == T_DOC)
+        both = value_doc(g->p);
+    if (gen_percent(g, 50))
+        return one(g, "$setWindowFields", filled(g, "$setWindowFields", "output", one(g, "w1", both)));
+    value *fields = one(g, "_id", text(g, "$x"));
+    value_put(g->p, fields, "a1", both);
+    return one(g, "$group", fields);
+}
+
 static value *malformed(gen *g) {
     const place *any = gen_place(g, ANYTHING);
     static const char *const names[] = {"", "a.b", "$a", NULL};
     value *group = one(g, "n", one(g, "$sum", value_int(g->p, 1)));
-    switch (gen_below(g, 9)) {
+    switch (gen_below(g, 14)) {
     case 0: return one(g, "$project", value_doc(g->p));
+    case 8: return incomplete(g);
+    case 9: return one(g, gen_percent(g, 50) ? "$limit" : "$skip", text(g, "x"));
+    case 10: return one(g, "$unwind", text(g, "x"));
+    case 11: return mixed(g);
+    case 12: return twofold(g);
     case 1: return one(g, "$project", one(g, any && gen_percent(g, 40) ? any->path : "a", value_doc(g->p)));
     case 2: return one(g, "$group", group);
     case 3: return one(g, "$bucket", one(g, "groupBy", text(g, "$x")));
@@ -319,19 +367,63 @@ static value *particular(edge *e) {
     return NULL;
 }
 
+/* The stage, with nothing remarkable in it. */
+static value *simple(gen *g, const char *name) {
+    value *one_x = one(g, "x", value_int(g->p, 1));
+    if (operand_known("$match $sort", name))
+        return one(g, name, one_x);
+    if (operand_known("$limit $skip", name))
+        return one(g, name, value_int(g->p, 1));
+    if (operand_known("$addFields $set", name))
+        return one(g, name, one(g, "e8", text(g, "$y")));
+    if (operand_known("$project", name))
+        return one(g, name, one(g, "y", value_int(g->p, 0)));
+    if (operand_known("$unset $count", name))
+        return one(g, name, text(g, "y"));
+    if (operand_known("$unwind", name))
+        return one(g, name, text(g, "$arr"));
+    if (operand_known("$replaceWith $sortByCount", name))
+        return one(g, name, text(g, "$sub"));
+    if (operand_known("$group", name))
+        return one(g, name, one(g, "_id", text(g, "$x")));
+    if (operand_known("$facet", name))
+        return one(g, name, one(g, "f1", value_array(g->p)));
+    if (operand_known("$redact", name))
+        return one(g, name, text(g, "$$KEEP"));
+    return one(g, name, filled(g, name, "", NULL));
+}
+
 static value *update_pipeline(edge *e) {
-    static const char *const foreign[] = {"$match",           "$limit",  "$group",  "$unwind", "$sort",
-                                          "$facet",           "$lookup", "$sample", "$count",  "$graphLookup",
-                                          "$setWindowFields", "$redact", NULL};
     gen *g = e->g;
-    const char *name = gen_pick(g, foreign);
-    value *stage = gen_percent(g, 50) ? one(g, name, value_doc(g->p)) : one(g, "$set", one(g, "y", text(g, "$x")));
-    if (operand_known("$limit", name) && stage->first->first == NULL && stage->first->type == T_DOC)
-        stage = one(g, name, value_int(g->p, 1));
     value *command = one(g, "update", text(g, g->c->name)), *statement = one(g, "q", value_doc(g->p));
+    const char *name = e->row->name;
+    value *stage = simple(g, name);
+    if (strcmp(name, "$replaceWith") == 0)
+        stage = one(g, name, text(g, "$$ROOT"));
+    else if (strcmp(name, "$replaceRoot") == 0)
+        stage = one(g, name, one(g, "newRoot", text(g, "$$ROOT")));
     value_put(g->p, statement, "u", list_of(g, stage));
     value_put(g->p, command, "updates", list_of(g, statement));
     return command;
+}
+
+/* A path that is plain at the root, and names the field further down. */
+static value *descending(edge *e) {
+    gen *g = e->g;
+    const char *last = strrchr(e->at.path, '.');
+    if (e->at.site != SITE_PLAIN && !last)
+        return NULL;
+    value *cond = list_of(g, text(g, last && e->at.meta ? pool_text(g->p, "$%s", last + 1) : "$nowhere"));
+    value_push(g->p, cond, text(g, "$$DESCEND"));
+    value_push(g->p, cond, text(g, "$$PRUNE"));
+    return one(g, "$redact", one(g, "$cond", cond));
+}
+
+/* The stage, and a comparison after it. */
+static value *then_compared(edge *e) {
+    gen *g = e->g;
+    value_push(g->p, e->at.stages, simple(g, e->row->name));
+    return one(g, "$match", one(g, e->at.path, edge_value(e)));
 }
 
 /* What an option with the field in it looks like. */
@@ -398,10 +490,14 @@ value *edge_stage(edge *e) {
     value *made = particular(e);
     if (made)
         return made;
+    if (strcmp(operand, "(in an update)") == 0)
+        return update_pipeline(e);
+    if (strcmp(operand, "(then compared)") == 0)
+        return then_compared(e);
+    if (strcmp(operand, "(descending)") == 0)
+        return descending(e);
     if (operand[0] == '(')
         return distorted(e);
-    if (strcmp(name, "(update)") == 0)
-        return update_pipeline(e);
     if (operand_known("$search $searchMeta", name))
         return search(e);
     if (strcmp(operand, "include") == 0 || strcmp(operand, "exclude") == 0)

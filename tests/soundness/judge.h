@@ -37,6 +37,7 @@ typedef struct judge {
     bool distinct;          /* the command */
     bool in_filter;         /* the expression is one of a filter, under $and, $or, $not */
     const touched *touched; /* by the stages before */
+    const char *previous;   /* the one just before; NULL: none */
     const char *path;       /* of the predicate */
     const node *stored_in;  /* in the pipeline of an update: what the schema says of the documents */
     const cells *cells;     /* what is counted; NULL: nothing is */
@@ -61,6 +62,8 @@ verdict judge_command(judge *j, const value *command, const value *result);
 
 void judge_refuse(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void judge_moot(judge *j);
+/* Every server refuses it, and so do we where the request encrypts. */
+void judge_malformed(judge *j);
 void judge_wrong(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct pairs {
@@ -89,6 +92,8 @@ bool judge_next(judge *j, pairs *it);
 void judge_same(judge *j, const value *o, const value *r);
 /* `document`: what a pointer is resolved in; NULL: it cannot be. */
 void judge_stored(judge *j, const value *o, const value *r, const metadata *meta, const value *document);
+/* It is compared after the stage before. */
+void judge_note_after(judge *j, const metadata *meta);
 void judge_compared(judge *j, const value *o, const value *r, const metadata *meta);
 
 typedef enum purpose { INSERTED, REPLACING, SET, COMPARED } purpose;

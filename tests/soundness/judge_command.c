@@ -385,6 +385,38 @@ static void judge_view(judge *j, const value *o, const value *r) {
             judge_alien_pipeline(j, it.o, it.r);
 }
 
+/* What a command cannot do without, and of which type that and others must be. */
+static void check_members(judge *j, const value *o) {
+    static const struct {
+        const char *command, *member;
+        uint8_t type;
+        bool needed;
+    } table[] = {
+        {"aggregate", "pipeline", T_ARRAY, true},
+        {"distinct", "key", T_STRING, true},
+        {"update", "updates", T_ARRAY, true},
+        {"delete", "deletes", T_ARRAY, true},
+        {"insert", "documents", T_ARRAY, true},
+        {"bulkWrite", "ops", T_ARRAY, true},
+        {"createIndexes", "indexes", T_ARRAY, true},
+        {"", "filter", T_DOC, false},
+        {"", "query", T_DOC, false},
+        {"", "projection", T_DOC, false},
+        {"", "fields", T_DOC, false},
+        {"", "sort", T_DOC, false},
+        {"", "let", T_DOC, false},
+        {"", "collation", T_DOC, false},
+    };
+    for (size_t i = 0; i < sizeof table / sizeof *table && j->encrypts; i++) {
+        const value *given = value_get(o, table[i].member);
+        bool here = !*table[i].command || strcmp(table[i].command, j->command) == 0;
+        if (here && (given ? given->type != table[i].type : table[i].needed)) {
+            judge_note_once(j, F_COMMAND, given ? "(wrong type)" : "(incomplete)", "");
+            judge_refuse(j, "%s is missing, or of another type", table[i].member);
+        }
+    }
+}
+
 static void judge_inner(judge *j, const value *o, const value *r) {
     if (value_get(o, "viewOn")) {
         judge_view(j, o, r);
@@ -394,11 +426,13 @@ static void judge_inner(judge *j, const value *o, const value *r) {
     const char *name = ns && ns->type == T_STRING ? value_chars(ns) : "";
     j->c = world_find(j->w, strncmp(name, "db.", 3) == 0 ? name + 3 : name);
     if (!j->c) {
+        judge_note_once(j, F_COMMAND, "(other namespace)", "");
         judge_refuse(j, "no schema for the namespace");
         return;
     }
     set_collation(j, o);
     j->command = command_name(o->first->name);
+    check_members(j, o);
     j->completes = is(o->first, "update") && r && j->encrypts && value_placeholders(r) > 0;
     bind_let(j, value_get(o, "let"));
     j->distinct = value_get(o, "distinct");
@@ -436,6 +470,11 @@ verdict judge_command(judge *j, const value *command, const value *result) {
     if (j->encrypts && value_placeholders(bare)) {
         judge_note_once(j, F_COMMAND, "(forged)", "");
         judge_refuse(j, "a forged placeholder");
+    }
+    const value *information = value_get(command, "encryptionInformation");
+    if (information && !value_equal(value_get(information, "type"), value_int(j->p, 1))) {
+        judge_note_once(j, F_COMMAND, "(other version)", "");
+        judge_refuse(j, "encryptionInformation of another type");
     }
     if (value_get(command, "explain"))
         judge_explain(j, bare, result);

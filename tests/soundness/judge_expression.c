@@ -59,6 +59,12 @@ static const outcome *field_path(judge *j, const char *path, const node *at) {
 }
 
 void judge_bind(judge *j, const char *name) {
+    if (strcmp(name, "CURRENT") == 0 && j->encrypts) {
+        judge_note_once(j, F_EXPRESSION, "(bound CURRENT)", "");
+        judge_refuse(j, "CURRENT is bound");
+    }
+    if ((name[0] < 'a' || name[0] > 'z') && strcmp(name, "IDX") != 0)
+        judge_moot(j); /* the server's error, most likely */
     touched *t = pool_take(j->p, sizeof *t);
     *t = (touched){name, j->bound};
     j->bound = t;
@@ -157,8 +163,11 @@ static bool compares_literal(const outcome *a, const outcome *b, const node *wit
 static void check_dropped(judge *j, const outcome *a, const outcome *b) {
     if (compares_literal(a, b, &dropped_parent))
         judge_moot(j); /* it depends on whether the literal has encrypted fields */
-    if (!compares_literal(a, b, &dropped_node))
+    if (!compares_literal(a, b, &dropped_node)) {
+        if (among(a, &dropped_node) || among(b, &dropped_node))
+            judge_moot(j); /* the documents speak of literals only */
         return;
+    }
     judge_note(j, SITE_DROPPED);
     if (j->encrypts)
         judge_refuse(j, "a field that a stage has dropped is compared with a literal");
@@ -341,7 +350,7 @@ static const outcome *judge_element_wise(judge *j, const value *o, const value *
     const node *element = &plain_node;
     const touched *bound = j->bound;
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, o->name, it.o->name);
         if (strcmp(it.o->name, "cond") == 0 || strcmp(it.o->name, "in") == 0)
@@ -365,11 +374,15 @@ static bool is_named(const operator_row *row, const value *o) {
 /* Each operand is a context of its own; those of which nothing is counted are constants. */
 static void named_operands(judge *j, const operator_row *row, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, row->name, it.o->name);
-        if (!operand_known(row->operands, it.o->name))
+        if (!operand_known(row->operands, it.o->name)) {
+            judge_note_once(j, F_EXPRESSION, "(unknown operand)", "");
+            if (j->encrypts)
+                judge_refuse(j, "%s.%s is not known", row->name, it.o->name);
             judge_moot(j);
+        }
         if (operand_is_constant(row->operands, it.o->name))
             judge_same(j, it.o, it.r);
         else
@@ -406,14 +419,24 @@ static const node *named_node(judge *j, const value *v, const node *at) {
     return s.below ? &plain_node : s.in_array ? node_array(j->p, s.node, false) : s.node;
 }
 
-/* An element of an array node stays what it is; edits of objects with encrypted fields the documents allow, and this
- * judge does not follow. */
+/* An element of an array node is what the elements are, or absent. */
 static const outcome *judge_element(judge *j, const value *o, const value *r, const node *at) {
+    bool indexed = strcmp(o->name, "$arrayElemAt") == 0;
     const value *one = o->type == T_ARRAY ? o->first : o;
-    if (one && named_node(j, one, at)->kind == N_ARRAY)
-        judge_moot(j);
-    return judge_generic(j, o, r, at);
+    unsigned n = o->type == T_ARRAY ? value_count(o) : 1;
+    if (n != (indexed ? 2u : 1u))
+        judge_malformed(j);
+    const node *array = one ? named_node(j, one, at) : &plain_node;
+    if (array->kind != N_ARRAY || j->verdict != V_FINE)
+        return judge_generic(j, o, r, at);
+    judge_note(j, SITE_ARRAY);
+    judge_same(j, o, r);
+    if (indexed)
+        plain_only(j, judge_expression(j, o->last, NULL, at), o->name);
+    return one_outcome(j, (outcome){.kind = FIELD, .node = array->element});
 }
+
+/* Edits of objects with encrypted fields the documents allow, and this judge does not follow. */
 
 static const outcome *judge_object_edit(judge *j, const value *o, const value *r, const node *at) {
     const value *input = o->type == T_DOC && !judge_is_operators(o) ? value_get(o, "input") : NULL;
@@ -499,7 +522,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
     if (meta && strcmp(value_chars(o->first), "indexKey") == 0)
         return one_outcome(j, (outcome){.kind = FIELD, .node = &unknown_node});
     if (!judge_is_constant(o->first))
-        judge_moot(j);
+        judge_malformed(j);
     judge_same(j, o, r);
     return computed(j);
 }
@@ -507,7 +530,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
     if (operand->next) {
-        judge_moot(j); /* the server's error */
+        judge_malformed(j);
         judge_same(j, o, r);
         return computed(j);
     }

@@ -100,6 +100,17 @@ static void judge_order(judge *j, const value *o, const node *at) {
         judge_refuse(j, "%s on or above an encrypted path", o->name);
 }
 
+/* Of the array itself it counts elements, and looks at none. Of a field in its elements the documents say the same; but
+ * where that may be an array, it would be found in plaintext only, and a rule above all others forbids that. Whether it
+ * is a comparison of Queryable Encryption they leave open. */
+static void judge_size(judge *j, const value *op, const value *r, const node *at) {
+    if (at->kind == N_ENCRYPTED && metadata_allows(at->meta, T_ARRAY))
+        judge_refuse(j, "$size of an encrypted field that may be an array");
+    else if (at->kind == N_ENCRYPTED && at->meta->qe)
+        judge_moot(j);
+    judge_same(j, op, r);
+}
+
 static void judge_array_spot(judge *j, const value *op, const value *r, const spot *s, group kind) {
     const node *at = s->node;
     bool matched = at->kind == N_ENCRYPTED && s->in_array && s->looked_up;
@@ -107,8 +118,8 @@ static void judge_array_spot(judge *j, const value *op, const value *r, const sp
         judge_equality(j, op, r, at);
     else if (matched && strcmp(op->name, "$in") == 0)
         judge_list(j, op, r, at);
-    else if (at->kind == N_ARRAY && strcmp(op->name, "$size") == 0)
-        judge_same(j, op, r);
+    else if ((at->kind == N_ARRAY || at->kind == N_ENCRYPTED) && strcmp(op->name, "$size") == 0)
+        judge_size(j, op, r, at);
     else if (kind == NOT)
         judge_refuse(j, "$not on an array that holds something encrypted");
     else

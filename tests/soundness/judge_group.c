@@ -67,7 +67,7 @@ static void check_sort_by(judge *j, const value *o, const value *r, const node *
     if (strcmp(o->name, "sortBy") == 0)
         judge_sort(j, o, at);
     else if (!judge_is_constant(o))
-        judge_moot(j);
+        judge_malformed(j);
 }
 
 /* {$topN: {n: 1, output: "$x", sortBy: {y: 1}}} */
@@ -75,7 +75,7 @@ static const node *accumulated_named(judge *j, const operator_row *row, family f
                                      const node *at) {
     const node *passed = NULL;
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, f, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name))
@@ -109,7 +109,7 @@ static const node *operation(judge *j, family f, const value *o, const value *r,
         judge_refuse(j, "accumulator %s", o->name);
     if (!row || row->shape == SHAPE_OPAQUE || row->shape == SHAPE_REFUSED) {
         if (row && (o->type != T_DOC || o->first))
-            judge_moot(j);
+            judge_malformed(j);
         judge_same(j, o, r);
     } else if (row->shape == SHAPE_NAMED) {
         out = accumulated_named(j, row, f, o, r, at);
@@ -123,7 +123,7 @@ static const node *operation(judge *j, family f, const value *o, const value *r,
 static const node *accumulator(judge *j, const value *o, const value *r, const node *at) {
     pairs it = judge_pairs(j, o, r);
     if (o->type != T_DOC || value_count(o) != 1) {
-        judge_moot(j);
+        judge_malformed(j);
         return &plain_node;
     }
     return judge_next(j, &it) ? operation(j, F_ACCUMULATOR, it.o, it.r, at) : &plain_node;
@@ -202,7 +202,7 @@ const node *judge_bucket_auto(judge *j, const value *o, const value *r, const no
 static const node *window_function(judge *j, const value *o, const value *r, const node *at) {
     const node *out = &plain_node;
     if (o->type != T_DOC || value_count(o) != (value_get(o, "window") ? 2u : 1u))
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "window") == 0)
             judge_same(j, it.o, it.r);

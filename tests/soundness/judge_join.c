@@ -115,7 +115,9 @@ const node *judge_lookup(judge *j, const value *o, const value *r, const node *a
     if (!judge_options(j, o, "$lookup"))
         return at;
     const node *other = other_of(j, "$lookup", value_get(o, "from"));
-    if (!other || as->type != T_STRING || !local != !there)
+    if (as->type != T_STRING || !local != !there)
+        judge_malformed(j);
+    if (!other)
         judge_moot(j);
     if (j->verdict != V_FINE)
         return at;
@@ -147,9 +149,12 @@ static const node *start_node(judge *j, const outcome *list, const node *target)
 /* A filter on the documents as they are stored. */
 static void restricted(judge *j, const value *o, const value *r, const node *at) {
     const touched *before = j->touched;
+    const char *previous = j->previous;
+    j->previous = NULL;
     j->touched = NULL;
     judge_filter(j, o, r, at, false);
     j->touched = before;
+    j->previous = previous;
 }
 
 static const node *graph_parts(judge *j, const value *o, const value *r, const node *at, const node *other,
@@ -201,7 +206,7 @@ const node *judge_facet(judge *j, const value *o, const value *r, const node *at
     const char *before = j->fixed_in;
     bool nested = j->nested;
     if (o->type != T_DOC || !o->first)
-        judge_moot(j);
+        judge_malformed(j);
     j->nested = true;
     judge_touch_all(j);
     j->fixed_in = "(QE in a facet)";
@@ -253,7 +258,7 @@ static bool selects(const value *stage) {
 static void fused(judge *j, const value *pipelines, const value *r, const node *at) {
     for (pairs it = judge_pairs(j, pipelines, r); judge_next(j, &it);) {
         for (const value *stage = it.o->first; stage; stage = stage->next)
-            if (!selects(stage))
+            if (!selects(stage) && j->encrypts)
                 judge_refuse(j, "a pipeline to fuse that does more than to select documents");
         judge_pipeline(j, it.o, it.r, at);
     }
@@ -268,7 +273,7 @@ const node *judge_fusion(judge *j, const value *o, const value *r, const node *a
     if (!judge_options(j, o, o->name))
         return at;
     if (!pipelines_of(o) || (r && !pipelines_of(r)))
-        judge_moot(j);
+        judge_malformed(j);
     else
         fused(j, pipelines_of(o), r ? pipelines_of(r) : NULL, at);
     if (r && value_placeholders(r) == 0)

@@ -51,8 +51,10 @@ static void check_needed(judge *j, const value *o, const stage_row *row) {
     const char *names = row->needed, *name;
     bool constant;
     while ((name = operand_next(j->p, &names, &constant)))
-        if (!value_get(o, name))
+        if (!value_get(o, name)) {
             malformed(j, "", row->name, "lacks an option");
+            judge_moot(j);
+        }
 }
 
 bool judge_options(judge *j, const value *o, const char *stage) {
@@ -102,7 +104,7 @@ static const node *count(judge *j, const value *o, const value *r, const node *a
 static const node *unchanged(judge *j, const value *o, const value *r, const node *at) {
     judge_same(j, o, r);
     if (!value_is_number(o) && o->type != T_DECIMAL)
-        judge_moot(j);
+        judge_malformed(j);
     return at;
 }
 
@@ -153,7 +155,7 @@ static const node *unwind(judge *j, const value *o, const value *r, const node *
     if (o->type != T_STRING && !judge_options(j, o, "$unwind"))
         return at;
     if (!path || path->type != T_STRING || value_chars(path)[0] != '$') {
-        judge_moot(j);
+        judge_malformed(j);
         return at;
     }
     const char *name = value_chars(path) + 1;
@@ -198,6 +200,9 @@ static void check_level(judge *j, const value *v, const node *at) {
 static void check_descent(judge *j, const value *expression, const node *at) {
     check_level(j, expression, at);
     for (unsigned i = 0; i < at->base.n; i++)
+        if (at->base.set[i]->patterns || at->base.set[i]->rest)
+            judge_moot(j); /* any name may be encrypted there */
+    for (unsigned i = 0; i < at->base.n; i++)
         for (const member *e = at->base.set[i]->members; e; e = e->next) {
             const node *child = node_child(j->p, at, e->name);
             if (child->kind == N_OBJECT)
@@ -208,9 +213,27 @@ static void check_descent(judge *j, const value *expression, const node *at) {
             check_descent(j, expression, f->node);
 }
 
+/* To blame is what the only path names further down. */
+static void descend(judge *j, const value *o, const node *at) {
+    const value *list = value_get(o, "$cond"), *test = list ? list->first : NULL;
+    const char *path = test && test->type == T_STRING ? value_chars(test) : "";
+    verdict fine = j->verdict;
+    int before = judge_enter(j, F_STAGE, "$redact", "(descending)");
+    check_descent(j, o, at);
+    judge_note(j, SITE_PLAIN);
+    judge_blame(j, fine);
+    for (unsigned i = 0; path[0] == '$' && fine == V_FINE && j->verdict == V_REFUSE && i < j->c->place_count; i++) {
+        const place *e = &j->c->places[i];
+        const char *last = strrchr(e->path, '.');
+        if (last && e->meta && strcmp(last + 1, path + 1) == 0)
+            j->blamed.site = (unsigned char)judge_node_site(&(node){.kind = N_ENCRYPTED, .meta = e->meta});
+    }
+    judge_leave(j, before);
+}
+
 static const node *redact(judge *j, const value *o, const value *r, const node *at) {
     if (mentions(o, "$$DESCEND") && at->kind == N_OBJECT)
-        check_descent(j, o, at);
+        descend(j, o, at);
     verdict fine = j->verdict;
     int before = judge_enter(j, F_STAGE, "$redact", "");
     judge_note(j, SITE_PLAIN);
@@ -283,7 +306,7 @@ static const node *target(judge *j, const value *o, const value *r, const node *
 
 static const node *match_stage(judge *j, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_moot(j);
+        judge_malformed(j);
     return match(j, o, r, at);
 }
 
@@ -392,18 +415,26 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
             judge_refuse(j, "%s at another place than its own", it.o->name);
         judge_moot(j);
     }
-    at = row->rule(j, it.o, it.r, at);
-    if (makes_new(it.o->name))
+    bool root = j->stored_in && strncmp(row->stage, "$replace", 8) == 0;
+    const node *made = row->rule(j, it.o, it.r, at);
+    if (!root && made == at && makes_new(row->stage))
         judge_touch_all(j);
+    j->previous = row->stage;
+    if (makes_new(it.o->name) && made != at)
+        judge_touch_all(j);
+    at = made;
     return at;
 }
 
 const node *judge_pipeline(judge *j, const value *o, const value *r, const node *at) {
+    const char *before = j->previous;
     bool first = true;
+    j->previous = NULL;
     if (o->type != T_ARRAY)
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); first = false)
         at = judge_stage(j, it.o, it.r, at, first);
+    j->previous = before;
     return at;
 }
 
@@ -443,7 +474,36 @@ static void agree(judge *j, const node *end, const node *schema, const char *nam
     agree_names(j, end, schema, end);
 }
 
+/* What the only stage, or the first of two, is about. */
+static const char *update_kind(const value *o, const char **path) {
+    const value *stage = o->first ? o->first->first : NULL;
+    *path = NULL;
+    if (!stage || (stage->type != T_STRING && !stage->first))
+        return "";
+    bool unset = stage->type == T_STRING;
+    *path = unset ? value_chars(stage) : stage->first->name;
+    if (!unset && stage->first->type == T_STRING && value_chars(stage->first)[0] == '$') {
+        *path = value_chars(stage->first) + 1;
+        return "value";
+    }
+    return !unset ? "$set" : o->first->next ? "$unset, $set" : "$unset";
+}
+
+static void note_update(judge *j, const value *o, const node *schema, verdict fine) {
+    const char *path, *kind = update_kind(o, &path);
+    if (!path || path[0] == '$')
+        return;
+    int before = judge_enter(j, F_UPDATE, "(pipeline)", kind);
+    spot s = node_find(j->p, schema, path);
+    judge_note(j, judge_site(&s));
+    judge_blame(j, fine);
+    if (fine == V_FINE && j->verdict == V_REFUSE)
+        j->blamed.site = (unsigned char)judge_site(&s);
+    judge_leave(j, before);
+}
+
 void judge_update_pipeline(judge *j, const value *o, const value *r, const node *schema) {
+    verdict fine = j->verdict;
     static const char *const allowed[] = {"$set", "$addFields", "$unset", "$project", "$replaceRoot", "$replaceWith"};
     const node *at = schema;
     if (!j->encrypts) {
@@ -455,15 +515,20 @@ void judge_update_pipeline(judge *j, const value *o, const value *r, const node 
         bool known = false;
         for (size_t i = 0; it.o->first && i < sizeof allowed / sizeof *allowed; i++)
             known |= strcmp(it.o->first->name, allowed[i]) == 0;
-        judge_note_once(j, F_STAGE, "(update)", "");
-        if (!known)
+        if (it.o->first)
+            judge_note_once(j, F_STAGE, it.o->first->name, "(in an update)");
+        if (!known) {
             judge_refuse(j, "a stage that updates do not have");
+            return;
+        }
         at = judge_stage(j, it.o, it.r, at, false);
     }
     j->stored_in = NULL;
+    j->previous = NULL;
     for (unsigned i = 0; i < j->c->place_count; i++)
         if (j->c->places[i].meta && j->c->places[i].meta->qe && judge_is_touched(j, j->c->places[i].path))
             judge_refuse(j, "a pipeline writes or drops '%s'", j->c->places[i].path);
     j->touched = NULL;
     agree(j, at, schema, "");
+    note_update(j, o, schema, fine);
 }

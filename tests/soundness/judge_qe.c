@@ -45,6 +45,7 @@ static void check_fixed(judge *j, const metadata *meta, const char *path) {
 
 static void check_path(judge *j, const metadata *meta, const char *path) {
     check_fixed(j, meta, path);
+    judge_note_after(j, meta);
     if (strcmp(path, meta->qe->path) != 0 || collection_metadata(j->c, path) != meta || judge_is_touched(j, path))
         judge_refuse(j, "'%s' is compared under another path, or after a stage that touched it", path);
     if (j->only_exists)

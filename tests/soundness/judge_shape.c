@@ -70,6 +70,8 @@ static bool excludes(const value *fields) {
     for (const value *m = fields->first; m; m = m->next)
         if (strcmp(m->name, "_id") != 0)
             return is_nested(m) ? excludes(m) : is_flag(m) && !is_true(m);
+    if (fields->first && is_nested(fields->first))
+        return excludes(fields->first);
     return !fields->first || (is_flag(fields->first) && !is_true(fields->first));
 }
 
@@ -141,7 +143,7 @@ typedef struct projection {
 static void note_field(judge *j, const projection *to, const char *operand, const char *path) {
     spot s = node_find(j->p, to->from, path);
     bool modifies = strcmp(j->command, "findAndModify") == 0;
-    if (!to->stage)
+    if (!to->stage && operand[0] != '(')
         operand = modifies ? "fields" : "projection";
     int before = judge_enter(j, to->stage ? F_STAGE : F_COMMAND, to->stage ? to->stage : j->command, operand);
     judge_note(j, judge_is_dropped(j, &s, path) ? SITE_DROPPED : judge_site(&s));
@@ -152,7 +154,7 @@ static const node *computed(judge *j, const projection *to, const value *o, cons
     int before = judge_enter(j, F_STAGE, to->stage ? to->stage : "$project", "value");
     const node *made = settle_at(j, judge_expression(j, o, r, to->from), path);
     judge_leave(j, before);
-    note_field(j, to, "path", path);
+    note_field(j, to, to->stage ? "path" : "(computed)", path);
     return made;
 }
 
@@ -204,8 +206,10 @@ const node *judge_projection(judge *j, const value *o, const value *r, const nod
     projection to = {.from = at, .stage = find ? NULL : "$project", .exclusion = excludes(o)};
     if (!find)
         check_shape(j, o);
-    if (is_mixed(o, to.exclusion, true) || has_collision(o))
+    if ((is_mixed(o, to.exclusion, true) || has_collision(o)) && find)
         judge_moot(j);
+    else if (is_mixed(o, to.exclusion, true) || has_collision(o))
+        judge_malformed(j);
     to.out = to.exclusion ? at : judge_empty(j);
     if (!to.exclusion)
         judge_touch_all(j);
@@ -222,7 +226,7 @@ const node *judge_project(judge *j, const value *o, const value *r, const node *
 static const node *add_fields_to(judge *j, const value *o, const value *r, const projection *to, const node *out,
                                  const char *prefix) {
     if (o->type != T_DOC || !o->first || has_collision(o))
-        judge_moot(j);
+        judge_malformed(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const char *path = join_path(j, prefix, it.o->name);
         if (is_nested(it.o))

@@ -103,6 +103,15 @@ bool judge_is_dropped(judge *j, const spot *s, const char *path) {
     return declared->kind != N_PLAIN && declared->kind != N_OBJECT;
 }
 
+void judge_malformed(judge *j) {
+    if (!j->encrypts) {
+        judge_moot(j);
+        return;
+    }
+    judge_note_once(j, F_STAGE, "(malformed)", "");
+    judge_refuse(j, "malformed");
+}
+
 pairs judge_pairs(judge *j, const value *o, const value *r) {
     if (r && r->type != o->type) {
         judge_wrong(j, "'%s' changed its type", o->name ? o->name : "");
@@ -193,6 +202,13 @@ void judge_stored(judge *j, const value *o, const value *r, const metadata *meta
         check_placeholder(j, o, r, meta, document);
 }
 
+void judge_note_after(judge *j, const metadata *meta) {
+    int before = judge_enter(j, F_STAGE, j->previous ? j->previous : "", "(then compared)");
+    if (j->context >= 0)
+        judge_note(j, encrypted_site(meta));
+    judge_leave(j, before);
+}
+
 void judge_compared(judge *j, const value *o, const value *r, const metadata *meta) {
     if (!metadata_comparable(meta)) /* those of QE never, but in filters: judge_qe_equality */
         judge_refuse(j, "'%s' is compared with a field that cannot be", o->name);
@@ -203,6 +219,7 @@ void judge_compared(judge *j, const value *o, const value *r, const metadata *me
         judge_refuse(j, "regular expression against an encrypted field");
     if (j->collated && (o->type == T_STRING || o->type == T_SYMBOL))
         judge_refuse(j, "collation over an encrypted string");
+    judge_note_after(j, meta);
     if (r && j->verdict == V_FINE)
         check_placeholder(j, o, r, meta, NULL);
 }
