@@ -241,6 +241,11 @@ static bool check_components(const oc_pipeline *p, oc_str path) {
     }
 }
 
+static bool has_fields(reshape *r, const oc_elem *e, const oc_path *path) {
+    return oc_count_members(e) > 0 ||
+           oc_fail_stage(r->p, path, "name a field", "has a specification without any field");
+}
+
 static OC_APART bool first_of_its_name(reshape *r, oc_nameset *seen, const oc_elem *e) {
     switch (oc_nameset_add(seen, r->p->scope.a->arena, e->name)) {
     case OC_NAME_ADDED: return check_components(r->p, e->name);
@@ -256,12 +261,8 @@ static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
     oc_nameset seen = {0};
     oc_iter it = oc_bson_iter(frame->doc);
     oc_elem e;
-    if (!oc_bson_first(frame->doc, &e)) {
-        oc_fail_stage(r->p, at->path, "name a field", "has a specification without any field");
-        return NULL;
-    }
     while (here.out && oc_next(&it, &e)) {
-        if (!first_of_its_name(r, &seen, &e))
+        if (!first_of_its_name(r, &seen, &e) || (is_nested(r, &e) && !has_fields(r, &e, &(oc_path){at->path, e.name})))
             return NULL;
         here.out = path(r, frame, &e, &here, e.name);
     }
@@ -271,6 +272,8 @@ static const oc_node *fields(reshape *r, oc_frame *frame, const place *at) {
 /* ---- stages ---- */
 
 static bool apply(reshape *r, oc_frame *frame, const oc_elem *e, const oc_node *out) {
+    if (!has_fields(r, e, NULL))
+        return false;
     oc_frame *inner = oc_inner_frame(r->p->scope.a, frame, e);
     if (!inner)
         return oc_no_memory(r->p->scope.a);
