@@ -103,7 +103,8 @@ static const oc_match_tree_operator *find_tree_operator(oc_str name) {
 typedef struct stored_filter {
     const char *clause;
     const uint8_t *doc, *schema;
-    bool plain; /* not even $exists may name an encrypted field */
+    bool plain;     /* not even $exists may name an encrypted field */
+    bool validator; /* of the collection: a $jsonSchema may stand in it */
 } stored_filter;
 
 /* Where in a filter we are. */
@@ -564,7 +565,7 @@ static bool filter_tree(filter *f, oc_frame *frame, const oc_elem *e) {
     const oc_match_tree_operator *row = find_tree_operator(e->name);
     if (!row)
         return fail_unknown(f, e->name);
-    if (f->stored && f->a->qe && !f->stored->plain && strcmp(row->name, "$jsonSchema") == 0)
+    if (f->stored && f->stored->validator && f->a->qe && strcmp(row->name, "$jsonSchema") == 0)
         return oc_kept_schema(f->a, e, f->stored->clause);
     if (f->stored && f->stored->schema && strcmp(row->name, "$jsonSchema") == 0)
         return stored_schema(f, frame, e);
@@ -650,7 +651,9 @@ static bool check_kept(oc_analysis *a, const oc_elem *e, stored_filter *kept) {
 }
 
 bool oc_stored_filter(oc_analysis *a, const oc_elem *e, const char *clause, const uint8_t *schema) {
-    return check_kept(a, e, &(stored_filter){.clause = clause, .schema = schema});
+    return check_kept(
+        a, e,
+        &(stored_filter){.clause = clause, .schema = schema, .validator = strcmp(clause, "collection validator") == 0});
 }
 
 bool oc_plain_filter(oc_analysis *a, const oc_elem *e, const char *clause) {

@@ -301,7 +301,7 @@ bool oc_pipeline_aggregate(oc_analysis *a, oc_frame *frame, const oc_elem *e) {
 }
 
 bool oc_pipeline_view(oc_analysis *a, oc_frame *frame, oc_str collection, const oc_elem *e) {
-    oc_pipeline p = {.scope = {.a = a}, .ns = a->ns};
+    oc_pipeline p = {.scope = {.a = a}, .ns = a->ns, .apart = true}; /* a view has no queries of QE */
     uint64_t marks = a->marks;
     if (!oc_stage_namespace(&p, collection, &p.ns))
         return false;

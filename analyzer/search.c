@@ -34,7 +34,7 @@ static const struct {
     {"lt", SEARCH_CONSTANT}, {"lte", SEARCH_CONSTANT}, {"matchCriteria", SEARCH_CONSTANT}, {"maxCharsToExamine", SEARCH_CONSTANT},
     {"maxNumPassages", SEARCH_CONSTANT}, {"minimumShouldMatch", SEARCH_CONSTANT}, {"moreLikeThis", SEARCH_SPEC}, {"must", SEARCH_SPEC},
     {"mustNot", SEARCH_SPEC}, {"near", SEARCH_SPEC}, {"numBuckets", SEARCH_CONSTANT}, {"operator", SEARCH_SPEC},
-    {"origin", SEARCH_CONSTANT}, {"path", SEARCH_PATH}, {"phrase", SEARCH_SPEC}, {"pivot", SEARCH_CONSTANT},
+    {"offset", SEARCH_CONSTANT}, {"origin", SEARCH_CONSTANT}, {"path", SEARCH_PATH}, {"phrase", SEARCH_SPEC}, {"pivot", SEARCH_CONSTANT},
     {"query", SEARCH_CONSTANT}, {"queryString", SEARCH_HIDDEN}, {"range", SEARCH_SPEC}, {"regex", SEARCH_SPEC},
     {"relation", SEARCH_CONSTANT}, {"returnScope", SEARCH_SPEC}, {"returnStoredSource", SEARCH_CONSTANT}, {"scale", SEARCH_CONSTANT},
     {"score", SEARCH_SPEC}, {"scoreDetails", SEARCH_CONSTANT}, {"searchAfter", SEARCH_CONSTANT}, {"searchBefore", SEARCH_CONSTANT},
@@ -184,4 +184,29 @@ bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_fail_stage(p, NULL, NULL, "needs a path");
     return check_path(p, &parts[PATH]) && (!parts[FILTER].start || vector_filter(p, &parts[FILTER])) &&
            (!parts[PARENT_FILTER].start || vector_filter(p, &parts[PARENT_FILTER]));
+}
+
+/* Documents in another order, by what a model makes of their fields and the query's text. */
+bool oc_stage_rerank(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    enum { PATH, RERANK_OPTIONS = 4 };
+    oc_elem parts[RERANK_OPTIONS] = {0};
+    (void)frame;
+    if (!is_object(p, e) || !oc_stage_options(p, e, "path =query =model =numDocsToRerank", parts))
+        return false;
+    return parts[PATH].start ? check_path(p, &parts[PATH]) : oc_fail_stage(p, NULL, NULL, "needs a path");
+}
+
+/* Documents as they are, with a score beside them. */
+bool oc_stage_score(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    enum { SCORE, WEIGHT, SCORE_OPTIONS = 4 };
+    oc_elem parts[SCORE_OPTIONS] = {0};
+    oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
+    if (!inner)
+        return oc_no_memory(p->scope.a);
+    if (!oc_stage_options(p, e, "score weight =normalization =scoreDetails", parts))
+        return false;
+    if (!parts[SCORE].start)
+        return oc_fail_stage(p, NULL, NULL, "needs a score");
+    return oc_expect_plain(&p->scope, inner, &parts[SCORE], p->scope.place) &&
+           (!parts[WEIGHT].start || oc_expect_plain(&p->scope, inner, &parts[WEIGHT], p->scope.place));
 }

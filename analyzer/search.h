@@ -7,6 +7,8 @@
 
 bool oc_stage_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e);
 bool oc_stage_search_meta(oc_pipeline *p, oc_frame *frame, const oc_elem *e);
+bool oc_stage_rerank(oc_pipeline *p, oc_frame *frame, const oc_elem *e);
+bool oc_stage_score(oc_pipeline *p, oc_frame *frame, const oc_elem *e);
 bool oc_stage_vector_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e);
 
 #endif

@@ -158,11 +158,16 @@ static found descend(finder *f, const oc_node *node, oc_str path) {
     }
 }
 
+/* Nothing, or something that a stage had put over what may have been encrypted before. */
+static bool tells_nothing(const oc_node *node) {
+    return node->absent || (node->kind == OC_PLAIN && !node->unseen);
+}
+
 /* What a document was before it came to stand where it is. */
 static found find_older(finder *f, const oc_past *past, oc_str path) {
     for (; past; past = past->older) {
         found end = find(f, past->node, path);
-        if (!end.node || !end.node->absent)
+        if (!end.node || !tells_nothing(end.node))
             return (found){end.node, end.stage ? end.stage : past->stage};
     }
     return (found){&oc_absent_node, NULL};
@@ -175,10 +180,11 @@ static found find_here(finder *f, const oc_node *node, oc_str path) {
         found end = descend(f, node, path);
         if (end.node && end.node->absent && end.node->past)
             return (found){end.node->past->node, end.node->past->stage};
-        if (!end.node || !end.node->absent || !node->past)
+        bool over = stage ? end.node && tells_nothing(end.node) : end.node && end.node->absent;
+        if (!over || !node->past)
             return (found){end.node, end.stage ? end.stage : stage};
         end = oc_derive_work(f->lookup) ? find_older(f, node->past->older, path) : (found){NULL, NULL};
-        if (!end.node || !end.node->absent)
+        if (!end.node || !tells_nothing(end.node))
             return end;
         stage = node->past->stage;
         node = node->past->node;

@@ -159,6 +159,10 @@ def add_opaque(area):
         for i, value in enumerate(values):
             stage = {"$project": {"x": {operator: value}}}
             area.add(operator, "constant", csfle(aggregate(stage), "unchanged"), str(i))
+    for operator in operands.OPAQUE:
+        for kind, value in (("plain", "$plain"), ("deterministic", "$det")):
+            if operator not in ("$literal", "$const"):
+                area.add(operator, "field", csfle(aggregate({"$project": {"x": {operator: value}}}), Open()), kind)
     for operator, value in operands.REFUSED.items():
         stage = {"$project": {"x": {operator: value}}}
         said = Refused(f"Expression '{operator}' is not allowed where a schema of the request encrypts something")

@@ -186,6 +186,45 @@ def add_series(area):
         area.add(f"{name}.timeseries", "nothing", nothing(unknown), "nothing-encrypted")
 
 
+CHANGES = {
+    "keyPattern": {"plain": 1},
+    "name": "i",
+    "hidden": True,
+    "unique": True,
+    "prepareUnique": True,
+    "forceNonUnique": True,
+    "expireAfterSeconds": 5,
+}
+
+
+def change_index(index):
+    return {"collMod": COLLECTION, "index": index}
+
+
+def add_changed_indexes(area):
+    """collMod changes an index: each member, and when documents expire by which key."""
+    for member, value in CHANGES.items():
+        base = {} if member == "name" else {"keyPattern": {"plain": 1}}
+        it = {**base, member: value}
+        area.add("collMod.index", member, csfle(change_index(it), "unchanged"))
+        area.add("collMod.index", member, csfle(change_index({**it, Again(member): value}), Open()), "twice")
+    area.add("collMod.index", "nothing", csfle(change_index({"name": "i", "nothing": 1}), Open()))
+    area.add("collMod.index", "nothing", nothing(change_index({"name": "i", "nothing": 1})), "nothing-encrypted")
+    area.add(
+        "collMod.index",
+        "expireAfterSeconds",
+        csfle(change_index({"name": "i", "expireAfterSeconds": 5}), Open()),
+        "no-key",
+    )
+    for place in ("deterministic", "above", "plain"):
+        it = change_index({"keyPattern": {PLACES[place][0]: 1}, "expireAfterSeconds": 5})
+        said = Open(PLACES[place][0]) if place == "deterministic" else "unchanged"
+        area.add("collMod.index", "expireAfterSeconds", csfle(it, said), place)
+    for place in ("deterministic", "random", "above", "plain"):
+        it = change_index({"keyPattern": {PLACES[place][0]: 1}, "hidden": True})
+        area.add("collMod.index", "hidden", csfle(it, "unchanged"), place)
+
+
 def fill(book):
     rows = ["key", "collation", "expireAfterSeconds", "partialFilterExpression", "wildcardProjection"]
     rows += [
@@ -194,6 +233,7 @@ def fill(book):
         "create.collation",
         "create.timeseries",
         "collMod.timeseries",
+        "collMod.index",
         "weights",
         "language_override",
     ]
@@ -203,3 +243,4 @@ def fill(book):
     add_text_options(area)
     add_collections(area)
     add_series(area)
+    add_changed_indexes(area)

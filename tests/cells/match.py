@@ -135,6 +135,12 @@ PLACES = {
     "joined": Place("rows.det", before=[JOIN]),
     "joined-random": Place("rows.rand", before=[JOIN]),
     "joined-plain": Place("rows.plain", before=[JOIN]),
+    "unwound": Place("rows.det", before=[JOIN, {"$unwind": "$rows"}]),
+    "unwound-random": Place("rows.rand", before=[JOIN, {"$unwind": "$rows"}]),
+    "renamed": Place("x", before=[{"$addFields": {"x": "$det"}}]),
+    "joined-qe": Place("rows.eq", "qe", before=[JOIN]),
+    "unwound-qe": Place("rows.eq", "qe", before=[JOIN, {"$unwind": "$rows"}]),
+    "renamed-qe": Place("x", "qe", before=[{"$addFields": {"x": "$eq"}}]),
     "unknown": Place("u", before=[CHOICE]),
     "unknown-union": Place(
         "det", before=[{"$unionWith": {"coll": "other", "pipeline": []}}], schemas=both(people=CSFLE, other=OTHER)
@@ -245,6 +251,15 @@ def joined_random(place, operator, operators):
     return random_compared(place.path) if operator in ("$eq", "$in") else array_itself(place, operator, operators)
 
 
+def moved(place, operator, operators):
+    """A field of Queryable Encryption is compared under its own path only."""
+    if operator == "$size" and place is PLACES["joined-qe"]:
+        return None  # counts elements
+    return Refused(
+        f"Cannot compare the encrypted field '{place.path}' after a stage that may have changed it", place.path
+    )
+
+
 def not_known(place, operator, operators):
     return unknown(place)
 
@@ -273,6 +288,12 @@ RULES = {
     "joined": joined,
     "joined-random": joined_random,
     "joined-plain": plain,
+    "unwound": deterministic,
+    "unwound-random": random,
+    "renamed": deterministic,
+    "joined-qe": moved,
+    "unwound-qe": moved,
+    "renamed-qe": moved,
     "unknown": not_known,
     "unknown-union": not_known,
 }

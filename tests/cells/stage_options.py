@@ -378,7 +378,14 @@ OPTIONS = {
     },
     "$rankFusion": {
         "input": Option(FUSION["input"], [("plain", FUSION["input"], None, csfle, ())], (5,), True),
-        "combination": constant({"weights": {"one": 1}}),
+        "combination": Option(
+            {"weights": {"one": 1}},
+            [
+                ("constant", {"weights": {"one": 1}}, None, csfle, ()),
+                ("weights-field", {"weights": {"one": "$det"}}, Open(), csfle, ()),
+                ("field", "$det", Open(), csfle, ()),
+            ],
+        ),
         "scoreDetails": constant(True),
     },
     "$scoreFusion": {
@@ -390,6 +397,7 @@ OPTIONS = {
                 ("scores", {"method": "expression", "expression": {"$sum": ["$$one", 1]}}, None, csfle, ()),
                 ("deterministic", {"method": "expression", "expression": {"$sum": ["$det", 1]}}, Open(), csfle, ()),
                 ("undefined", {"method": "expression", "expression": {"$sum": ["$$two", 1]}}, Open(), csfle, ()),
+                ("weights-field", {"weights": {"one": "$det"}}, Open(), csfle, ()),
                 ("unknown-member", {"nothing": 1}, Open(), csfle, ()),
             ],
         ),

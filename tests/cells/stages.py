@@ -198,14 +198,7 @@ def score_fusion(*pipeline):
 
 SUBS = {"lookup": lookup, "unionWith": union, "facet": facet, "rankFusion": fusion, "scoreFusion": score_fusion}
 # Sources about the collection itself; no document says whether they may start a sub-pipeline.
-UNCLEAR_IN_SUBS = {
-    "$collStats",
-    "$indexStats",
-    "$listSearchIndexes",
-    "$changeStream",
-    "$score",
-    "$rerank",
-} | OPEN_SOURCES
+UNCLEAR_IN_SUBS = {"$collStats", "$indexStats", "$listSearchIndexes", "$changeStream"} | OPEN_SOURCES
 # No server takes these at the start of a $facet; taking them is no leak, and no document says.
 ONLY_SERVERS_REFUSE = {"$geoNear", "$search", "$vectorSearch", "$rankFusion", "$scoreFusion", "$facet"}
 UNCLEAR_FUSED = {"$score", "$rerank", "$rankFusion", "$scoreFusion"}

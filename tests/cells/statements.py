@@ -3,7 +3,7 @@
 import documents
 import indexes
 from book import Again
-from forms import COLLECTION, Open, Refused, csfle, mark, mark_eq, nothing, qe
+from forms import COLLECTION, DETERMINISTIC, Open, Refused, answer, csfle, encrypt, mark, mark_eq, nothing, obj, qe
 
 SET = {"$set": {"plain": "x"}}
 ID = {"$binary": {"base64": "AAAAAAAAAAAAAAAAAAAAAQ==", "subType": "04"}}
@@ -173,6 +173,57 @@ def add_lets(area):
         area.add(kind, "let", csfle(undefined, Refused("Use of undefined variable: v", code=17276)), "undefined")
 
 
+# What an upsert inserts, if nothing matches, is made of the filter's equalities.
+WITH_ID = obj(_id=encrypt(DETERMINISTIC, "string"), det=encrypt(DETERMINISTIC, "string"))
+
+
+def upserts():
+    """The commands that upsert: their rows, and how to write a filter and an update with `upsert`."""
+    for kind, field, change in (("update.updates", "q", "u"), ("bulkWrite.update", "filter", "updateMods")):
+        build = KINDS[kind].build
+
+        def command(condition, u, marked_reply=False, kind=kind, field=field, change=change, build=build, **more):
+            statement = {**KINDS[kind].base, field: condition, change: u, **more}
+            return build(marked(kind, statement) if marked_reply else statement)
+
+        yield kind, command
+
+    def find_and_modify(condition, u, marked_reply=False, **more):
+        return {"findAndModify": COLLECTION, "query": condition, "update": u, **more}
+
+    yield "findAndModify", find_and_modify
+
+
+def add_upserts(area):
+    for kind, command in upserts():
+        array = command({"obj": ["x"]}, SET, upsert=True)
+        area.add(kind, "upsert", csfle(array, Open("obj")), "array-above")
+        area.add(kind, "upsert", csfle(command({"obj": ["x"]}, SET, upsert=False), "unchanged"), "no-upsert")
+        negated = command({"obj": {"$ne": ["x"]}}, SET, upsert=True)
+        area.add(kind, "upsert", csfle(negated, "unchanged"), "array-above-negated")
+        safe = command({"__safeContent__": {"$eq": []}}, SET, upsert=True)
+        area.add(kind, "upsert", qe(safe, Open("__safeContent__")), "safe-content")
+        safe = command({"__safeContent__": {"$eq": []}}, SET, upsert=False)
+        area.add(kind, "upsert", qe(safe, "unchanged"), "safe-content-no-upsert")
+        add_ids(area, kind, command)
+
+
+def add_ids(area, kind, command):
+    """The server would generate a plaintext _id."""
+
+    def case(it, verdict):
+        return answer({"schema": WITH_ID, "command": it}, verdict)
+
+    there, given = {"$setOnInsert": {"_id": "x"}}, {"$setOnInsert": {"_id": mark("x")}}
+    area.add(kind, "upsert", case(command({}, SET, upsert=True), Open("_id")), "id-missing")
+    area.add(kind, "upsert", case(command({}, SET, upsert=False), "unchanged"), "id-missing-no-upsert")
+    out = command({"_id": {"$eq": mark("x")}}, SET, True, upsert=True)
+    area.add(kind, "upsert", case(command({"_id": "x"}, SET, upsert=True), out), "id-in-filter")
+    area.add(
+        kind, "upsert", case(command({}, there, upsert=True), command({}, given, True, upsert=True)), "id-in-update"
+    )
+
+
 def add_several(area):
     """Queryable Encryption: many inserts, or one update, or one delete; CSFLE: anything."""
     info = [{"ns": f"db.{COLLECTION}"}]
@@ -216,7 +267,7 @@ def add_namespaces(area):
 
 
 def fill(book):
-    area = book.area("statement", list(documents.STATEMENTS))
+    area = book.area("statement", list(documents.STATEMENTS) + ["findAndModify"])
     for kind, statement in KINDS.items():
         add_members(area, kind)
         if statement.filter:
@@ -224,6 +275,7 @@ def fill(book):
     add_sorts(area)
     add_constants(area)
     add_lets(area)
+    add_upserts(area)
     add_several(area)
     add_namespaces(area)
     indexes.add_members(area)

@@ -118,7 +118,7 @@ static const char match_places[] =
     "deterministic random pointer unindexed equality range text "
     "above above-qe below below-random below-qe plain plain-beside plain-qe "
     "array in-array in-array-plain pushed array-joined joined joined-random joined-plain "
-    "unknown unknown-union";
+    "unwound unwound-random renamed joined-qe unwound-qe renamed-qe unknown unknown-union";
 
 static void match_operators(void **state) {
     size_t count;

@@ -129,7 +129,7 @@ static size_t change_count(const oc_table *t, size_t row, const oc_leaf *leaf) {
     case OC_LEAF_TEXT:
     case OC_LEAF_STR:
         if (is_null(t, row, leaf))
-            return others ? 1 : 0;
+            return 0;
         return is_names(leaf) ? 2 * word_count(text_at(t, row, leaf)) : 1;
     /* NULL or a neighbour's */
     case OC_LEAF_POINTER: return is_null(t, row, leaf) ? others > 0 : 1 + (others > 0);
@@ -166,19 +166,19 @@ static void change_names(char *text, size_t change) {
         *word = ' ';
 }
 
-/* NULL, and another's. */
+/* NULL, and that of the next row that has another. */
 static void change_pointer(const oc_table *t, size_t row, const oc_leaf *leaf, size_t change) {
-    size_t from;
-    bool null = is_null(t, row, leaf);
-    if (!null && change == 0) {
+    if (change == 0 && !is_null(t, row, leaf)) {
         memset(cell_at(t, row, leaf), 0, leaf->size);
         return;
     }
-    for (size_t n = 0; other_value(t, row, leaf, n, &from); n++)
-        if (!is_null(t, from, leaf)) {
-            memcpy(cell_at(t, row, leaf), cell_at(t, from, leaf), leaf->size);
-            return;
-        }
+    for (size_t n = 1; n < t->count; n++) {
+        size_t from = (row + n) % t->count;
+        if (is_null(t, from, leaf) || memcmp(cell_at(t, from, leaf), cell_at(t, row, leaf), leaf->size) == 0)
+            continue;
+        memcpy(cell_at(t, row, leaf), cell_at(t, from, leaf), leaf->size);
+        return;
+    }
 }
 
 static void change_cell(const oc_table *t, size_t row, const oc_leaf *leaf, size_t change) {
@@ -227,14 +227,15 @@ static void describe(const oc_table *t, size_t row, const oc_leaf *leaf, char *o
     if (leaf->kind == OC_LEAF_NAMES) {
         snprintf(out, cap, "\"%s\"", text_at(t, row, leaf));
     } else if (is_text(leaf) || leaf->kind == OC_LEAF_POINTER) {
-        while (memcmp(cell_at(t, like, leaf), cell_at(t, row, leaf), leaf->size) != 0)
+        while (like < t->count &&
+               (like == row || memcmp(cell_at(t, like, leaf), cell_at(t, row, leaf), leaf->size) != 0))
             like++;
         if (is_null(t, row, leaf))
             snprintf(out, cap, "NULL");
         else if (is_text(leaf))
             snprintf(out, cap, "\"%s\"", text_at(t, row, leaf));
         else
-            snprintf(out, cap, "as %s", key_of(t, like));
+            snprintf(out, cap, "as %s", key_of(t, like < t->count ? like : row));
     } else {
         snprintf(out, cap, leaf->size < 8 ? "%u" : "%lld", leaf->size < 8 ? (unsigned)number : (long long)number);
     }

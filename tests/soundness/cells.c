@@ -59,7 +59,7 @@ static const cell_row fixed_rows[] = {
     {F_STAGE, "$listSearchIndexes", "", "b------------"}, {F_STAGE, "$changeStream", "", "b------------"}, {F_STAGE, "$documents", "", NEVER},
     {F_STAGE, "$out", "", "b------------"}, {F_STAGE, "$merge", "", "b------------"}, {F_STAGE, "$listSampledQueries", "", NEVER},
     {F_STAGE, "$querySettings", "", NEVER}, {F_STAGE, "$shardedDataDistribution", "", NEVER}, {F_STAGE, "$queryStats", "", NEVER},
-    {F_STAGE, "$unheardOf", "", NEVER}, {F_STAGE, "(two names)", "", NEVER}, {F_STAGE, "(malformed)", "", NEVER},
+    {F_STAGE, "$unheardOf", "", NEVER}, {F_STAGE, "(two names)", "", NEVER}, 
     {F_STAGE, "(QE in a facet)", "", "----rr-------"}, {F_STAGE, "(QE in a view)", "", "----rr-------"}, {F_STAGE, "(QE in a union)", "", "----rr-------"},
     {F_STAGE, "(view)", "", "b------------"},
 
@@ -168,9 +168,15 @@ static void add_stage_kinds(cells *c) {
 }
 
 static void add_stages(cells *c) {
+    static const char *const malformed[] = {"$project",     "$group", "$sortByCount", "$count",           "$facet",
+                                            "$replaceWith", "$limit", "$skip",        "$setWindowFields", "$unwind"};
     add_stage_kinds(c);
+    for (size_t i = 0; i < sizeof malformed / sizeof *malformed; i++)
+        add(c, (cell_row){F_STAGE, malformed[i], "(malformed)", NEVER});
     for (unsigned i = 0; i < stage_option_count; i++) {
         add(c, (cell_row){F_STAGE, stage_options[i].name, "(unknown)", NEVER});
+        if (*stage_options[i].needed)
+            add(c, (cell_row){F_STAGE, stage_options[i].name, "(incomplete)", NEVER});
         if (*stage_options[i].options)
             add(c, (cell_row){F_STAGE, stage_options[i].name, "(duplicate)", NEVER});
     }

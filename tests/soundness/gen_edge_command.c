@@ -258,9 +258,9 @@ static value *validated(edge *e, const char *command) {
 static value *with_payload(edge *e) {
     static const uint8_t kinds[] = {4, 11, 6, 16, 5, 12, 10, 13, 18, 7};
     gen *g = e->g;
-    uint8_t payload[20] = {gen_percent(g, 40) && e->at.site == SITE_TEXT        ? 18
-                           : gen_percent(g, 40) && e->at.site == SITE_UNINDEXED ? 16
-                                                                                : kinds[gen_below(g, sizeof kinds)]};
+    static const uint8_t likely[SITES] = {
+        [SITE_UNINDEXED] = 16, [SITE_EQUALITY] = 12, [SITE_RANGE] = 13, [SITE_TEXT] = 18};
+    uint8_t payload[20] = {gen_percent(g, 40) ? likely[e->at.site] : kinds[gen_below(g, sizeof kinds)]};
     value *v = value_binary(g->p, 6, payload, sizeof payload), *made;
     const char *path = e->at.path;
     switch (gen_below(g, e->at.site == SITE_RANGE ? 3 : e->at.site == SITE_TEXT ? 4 : 2)) {

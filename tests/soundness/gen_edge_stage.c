@@ -82,6 +82,12 @@ static value *pipelines(gen *g, const char *stage) {
     return made;
 }
 
+/* One that encrypts nothing, if the request has one. */
+static const char *plain_collection(gen *g) {
+    const collection *last = &g->w->collections[g->w->count - 1];
+    return last->root->encrypts ? g->c->name : last->name;
+}
+
 static value *fill_with(gen *g, const filler *f) {
     value *range;
     switch (f->kind) {
@@ -99,7 +105,7 @@ static value *fill_with(gen *g, const filler *f) {
         range = list_of(g, value_int(g->p, 0));
         value_push(g->p, range, value_int(g->p, 5));
         return range;
-    case HERE: return text(g, g->c->name);
+    case HERE: return text(g, gen_percent(g, 30) ? plain_collection(g) : g->c->name);
     case OUTPUT: return window_output(g, "w1");
     case PIPELINES: return pipelines(g, f->stage);
     case METHOD: return one(g, "y", one(g, "method", text(g, "locf")));
@@ -149,14 +155,14 @@ static value *distorted(edge *e) {
 /* ---- malformed ---- */
 
 /* Without an option that is needed. */
-static value *incomplete(gen *g) {
-    const stage_row *row = &stage_options[gen_below(g, stage_option_count)];
+static value *incomplete(gen *g, const char *stage) {
+    const stage_row *row = stage_options;
+    while (strcmp(row->name, stage) != 0)
+        row++;
     value *options = filled(g, row->name, "", NULL), *less = value_doc(g->p);
     const char *names = row->needed;
     bool constant;
     const char *name = operand_next(g->p, &names, &constant);
-    if (!name)
-        return one(g, "$sample", value_doc(g->p));
     while (gen_percent(g, 50) && *names)
         name = operand_next(g->p, &names, &constant);
     for (const value *m = options->first; m; m = m->next)
@@ -175,39 +181,47 @@ static value *mixed(gen *g) {
 }
 
 /* Two accumulators, or none, where one is wanted. */
-static value *twofold(gen *g) {
+static value *twofold(gen *g, bool windows) {
     value *both = gen_percent(g, 40) ? value_int(g->p, 1) : one(g, "$sum", value_int(g->p, 1));
     if (both->type == T_DOC && gen_percent(g, 60))
         value_put(g->p, both, "$max", text(g, "$x"));
     else if (both->type == T_DOC)
         both = value_doc(g->p);
-    if (gen_percent(g, 50))
+    if (windows)
         return one(g, "$setWindowFields", filled(g, "$setWindowFields", "output", one(g, "w1", both)));
     value *fields = one(g, "_id", text(g, "$x"));
     value_put(g->p, fields, "a1", both);
     return one(g, "$group", fields);
 }
 
-static value *malformed(gen *g) {
+static value *empty_project(gen *g) {
     const place *any = gen_place(g, ANYTHING);
+    if (gen_percent(g, 30))
+        return mixed(g);
+    if (gen_percent(g, 40))
+        return one(g, "$project", value_doc(g->p));
+    return one(g, "$project", one(g, any && gen_percent(g, 40) ? any->path : "a", value_doc(g->p)));
+}
+
+static value *bad_group(gen *g) {
+    return gen_percent(g, 50) ? twofold(g, false) : one(g, "$group", one(g, "n", one(g, "$sum", value_int(g->p, 1))));
+}
+
+static value *malformed(gen *g, const char *stage) {
     static const char *const names[] = {"", "a.b", "$a", NULL};
-    value *group = one(g, "n", one(g, "$sum", value_int(g->p, 1)));
-    switch (gen_below(g, 14)) {
-    case 0: return one(g, "$project", value_doc(g->p));
-    case 8: return incomplete(g);
-    case 9: return one(g, gen_percent(g, 50) ? "$limit" : "$skip", text(g, "x"));
-    case 10: return one(g, "$unwind", text(g, "x"));
-    case 11: return mixed(g);
-    case 12: return twofold(g);
-    case 1: return one(g, "$project", one(g, any && gen_percent(g, 40) ? any->path : "a", value_doc(g->p)));
-    case 2: return one(g, "$group", group);
-    case 3: return one(g, "$bucket", one(g, "groupBy", text(g, "$x")));
-    case 4: return one(g, "$bucketAuto", one(g, "groupBy", text(g, "$x")));
-    case 5: return one(g, "$sortByCount", gen_percent(g, 50) ? value_int(g->p, 1) : text(g, "x"));
-    case 6: return one(g, "$count", text(g, gen_pick(g, names)));
-    case 7: return one(g, "$facet", one(g, gen_pick(g, names), value_array(g->p)));
-    default: return one(g, "$replaceWith", gen_percent(g, 50) ? value_int(g->p, 3) : text(g, "c"));
-    }
+    if (strcmp(stage, "$project") == 0)
+        return empty_project(g);
+    if (strcmp(stage, "$group") == 0)
+        return bad_group(g);
+    if (strcmp(stage, "$setWindowFields") == 0)
+        return twofold(g, true);
+    if (strcmp(stage, "$count") == 0)
+        return one(g, stage, text(g, gen_pick(g, names)));
+    if (strcmp(stage, "$facet") == 0)
+        return one(g, stage, one(g, gen_pick(g, names), value_array(g->p)));
+    if (operand_known("$sortByCount $replaceWith", stage) && gen_percent(g, 50))
+        return one(g, stage, value_int(g->p, 3));
+    return one(g, stage, text(g, "x"));
 }
 
 /* ---- search ---- */
@@ -342,8 +356,10 @@ static value *whole(edge *e) {
 static value *particular(edge *e) {
     gen *g = e->g;
     const char *name = e->row->name;
-    if (strcmp(name, "(malformed)") == 0)
-        return malformed(g);
+    if (strcmp(e->row->operand, "(malformed)") == 0)
+        return malformed(g, name);
+    if (strcmp(e->row->operand, "(incomplete)") == 0)
+        return incomplete(g, name);
     if (strcmp(name, "(QE in a view)") == 0)
         return view_over(g, list_of(g, one(g, "$match", one(g, e->at.path, edge_value(e)))), g->c->name);
     if (strncmp(name, "(QE", 3) == 0)

@@ -37,6 +37,7 @@ typedef struct judge {
     bool distinct;          /* the command */
     bool in_filter;         /* the expression is one of a filter, under $and, $or, $not */
     const touched *touched; /* by the stages before */
+    const char *stage;      /* that is judged */
     const char *previous;   /* the one just before; NULL: none */
     const char *path;       /* of the predicate */
     const node *stored_in;  /* in the pipeline of an update: what the schema says of the documents */
@@ -63,7 +64,7 @@ verdict judge_command(judge *j, const value *command, const value *result);
 void judge_refuse(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void judge_moot(judge *j);
 /* Every server refuses it, and so do we where the request encrypts. */
-void judge_malformed(judge *j);
+void judge_malformed(judge *j, const char *why);
 void judge_wrong(judge *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 typedef struct pairs {
@@ -103,6 +104,8 @@ void judge_document(judge *j, const value *o, const value *r, const node *at, pu
 bool judge_reaches(judge *j, const value *v, const node *at);
 /* A pipeline that is stored, over a collection of which the request has no schema. */
 void judge_alien_pipeline(judge *j, const value *o, const value *r);
+/* $$name, or what is below it. */
+bool judge_is_bound(const judge *j, const char *name);
 void judge_bind(judge *j, const char *name);
 void judge_filter(judge *j, const value *o, const value *r, const node *at, bool normal);
 void judge_update(judge *j, const value *o, const value *r, const node *at);

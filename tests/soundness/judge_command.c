@@ -298,6 +298,28 @@ static bool is_structure(const value *o) {
     return false;
 }
 
+/* Fields in which nothing is marked. */
+static void judge_rest(judge *j, const value *o, const value *r) {
+    if (is(o, "key") && j->distinct) {
+        judge_distinct_key(j, o);
+        judge_same(j, o, r);
+    } else if (is(o, "exchange")) {
+        judge_note_once(j, F_COMMAND, "aggregate", "exchange");
+        if (j->encrypts)
+            judge_refuse(j, "exchange");
+        judge_same(j, o, r);
+    } else if (is(o, "expireAfterSeconds") && encrypts_id(j)) {
+        judge_moot(j); /* of a clustered collection it speaks of _id */
+    } else if ((is(o, "idIndex") || is(o, "clusteredIndex")) && encrypts_id(j)) {
+        judge_index_key(j, value_get(o, "key"), false);
+        judge_same(j, o, r);
+    } else if (is_structure(o)) {
+        judge_same(j, o, r);
+    } else {
+        judge_field_of(j, j->command, o, r);
+    }
+}
+
 static void judge_field(judge *j, const value *o, const value *r) {
     if (is(o, "query") && j->distinct && judge_is_qe(j)) {
         j->only_exists = true;
@@ -331,23 +353,8 @@ static void judge_field(judge *j, const value *o, const value *r) {
         judge_validator(j, o, r);
     } else if (is(o, "indexes")) {
         each(j, o, r, judge_index);
-    } else if (is(o, "key") && j->distinct) {
-        judge_distinct_key(j, o);
-        judge_same(j, o, r);
-    } else if (is(o, "exchange")) {
-        judge_note_once(j, F_COMMAND, "aggregate", "exchange");
-        if (j->encrypts)
-            judge_refuse(j, "exchange");
-        judge_same(j, o, r);
-    } else if (is(o, "expireAfterSeconds") && encrypts_id(j)) {
-        judge_moot(j); /* of a clustered collection it speaks of _id */
-    } else if ((is(o, "idIndex") || is(o, "clusteredIndex")) && encrypts_id(j)) {
-        judge_index_key(j, value_get(o, "key"), false);
-        judge_same(j, o, r);
-    } else if (is_structure(o)) {
-        judge_same(j, o, r);
     } else {
-        judge_field_of(j, j->command, o, r);
+        judge_rest(j, o, r);
     }
 }
 

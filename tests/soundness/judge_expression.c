@@ -58,31 +58,6 @@ static const outcome *field_path(judge *j, const char *path, const node *at) {
     return one_outcome(j, (outcome){.kind = FIELD, .node = found});
 }
 
-void judge_bind(judge *j, const char *name) {
-    if (strcmp(name, "CURRENT") == 0 && j->encrypts) {
-        judge_note_once(j, F_EXPRESSION, "(bound CURRENT)", "");
-        judge_refuse(j, "CURRENT is bound");
-    }
-    if ((name[0] < 'a' || name[0] > 'z') && strcmp(name, "IDX") != 0)
-        judge_moot(j); /* the server's error, most likely */
-    touched *t = pool_take(j->p, sizeof *t);
-    *t = (touched){name, j->bound};
-    j->bound = t;
-}
-
-static bool is_bound(const judge *j, const char *name) {
-    static const char *const system[] = {"NOW",     "CLUSTER_TIME", "USER_ROLES", "SEARCH_META",
-                                         "DESCEND", "PRUNE",        "KEEP"};
-    size_t n = strcspn(name, ".");
-    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
-        if (strlen(system[i]) == n && strncmp(system[i], name, n) == 0)
-            return true;
-    for (const touched *t = j->bound; t; t = t->next)
-        if (strlen(t->path) == n && strncmp(t->path, name, n) == 0)
-            return true;
-    return false;
-}
-
 static const outcome *variable(judge *j, const char *name, const node *at) {
     if (strcmp(name, "ROOT") == 0 || strcmp(name, "CURRENT") == 0)
         return one_outcome(j, (outcome){.kind = FIELD, .node = at});
@@ -90,7 +65,7 @@ static const outcome *variable(judge *j, const char *name, const node *at) {
         return field_path(j, strchr(name, '.') + 1, at);
     if (strcmp(name, "REMOVE") == 0)
         return one_outcome(j, (outcome){.kind = REMOVED});
-    if (!is_bound(j, name) && j->encrypts) {
+    if (!judge_is_bound(j, name) && j->encrypts) {
         judge_note_once(j, F_EXPRESSION, "(unknown variable)", "");
         judge_refuse(j, "unknown variable %s", name);
     }
@@ -350,7 +325,7 @@ static const outcome *judge_element_wise(judge *j, const value *o, const value *
     const node *element = &plain_node;
     const touched *bound = j->bound;
     if (o->type != T_DOC)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, o->name, it.o->name);
         if (strcmp(it.o->name, "cond") == 0 || strcmp(it.o->name, "in") == 0)
@@ -374,7 +349,7 @@ static bool is_named(const operator_row *row, const value *o) {
 /* Each operand is a context of its own; those of which nothing is counted are constants. */
 static void named_operands(judge *j, const operator_row *row, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, F_EXPRESSION, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name)) {
@@ -425,7 +400,7 @@ static const outcome *judge_element(judge *j, const value *o, const value *r, co
     const value *one = o->type == T_ARRAY ? o->first : o;
     unsigned n = o->type == T_ARRAY ? value_count(o) : 1;
     if (n != (indexed ? 2u : 1u))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     const node *array = one ? named_node(j, one, at) : &plain_node;
     if (array->kind != N_ARRAY || j->verdict != V_FINE)
         return judge_generic(j, o, r, at);
@@ -522,7 +497,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
     if (meta && strcmp(value_chars(o->first), "indexKey") == 0)
         return one_outcome(j, (outcome){.kind = FIELD, .node = &unknown_node});
     if (!judge_is_constant(o->first))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     judge_same(j, o, r);
     return computed(j);
 }
@@ -530,7 +505,7 @@ static const outcome *opaque(judge *j, const value *o, const value *r) {
 static const outcome *operator(judge *j, const value *o, const value *r, const node *at) {
     const value *operand = o->first;
     if (operand->next) {
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
         judge_same(j, o, r);
         return computed(j);
     }

@@ -67,7 +67,7 @@ static void check_sort_by(judge *j, const value *o, const value *r, const node *
     if (strcmp(o->name, "sortBy") == 0)
         judge_sort(j, o, at);
     else if (!judge_is_constant(o))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
 }
 
 /* {$topN: {n: 1, output: "$x", sortBy: {y: 1}}} */
@@ -75,7 +75,7 @@ static const node *accumulated_named(judge *j, const operator_row *row, family f
                                      const node *at) {
     const node *passed = NULL;
     if (o->type != T_DOC)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         int before = judge_enter(j, f, row->name, it.o->name);
         if (!operand_known(row->operands, it.o->name))
@@ -109,7 +109,7 @@ static const node *operation(judge *j, family f, const value *o, const value *r,
         judge_refuse(j, "accumulator %s", o->name);
     if (!row || row->shape == SHAPE_OPAQUE || row->shape == SHAPE_REFUSED) {
         if (row && (o->type != T_DOC || o->first))
-            judge_malformed(j);
+            judge_malformed(j, "is not what servers take");
         judge_same(j, o, r);
     } else if (row->shape == SHAPE_NAMED) {
         out = accumulated_named(j, row, f, o, r, at);
@@ -123,16 +123,10 @@ static const node *operation(judge *j, family f, const value *o, const value *r,
 static const node *accumulator(judge *j, const value *o, const value *r, const node *at) {
     pairs it = judge_pairs(j, o, r);
     if (o->type != T_DOC || value_count(o) != 1) {
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
         return &plain_node;
     }
     return judge_next(j, &it) ? operation(j, F_ACCUMULATOR, it.o, it.r, at) : &plain_node;
-}
-
-static void malformed(judge *j, const char *why) {
-    judge_note_once(j, F_STAGE, "(malformed)", "");
-    if (j->encrypts)
-        judge_refuse(j, "%s", why);
 }
 
 static bool given_twice(const value *fields) {
@@ -158,14 +152,14 @@ static const node *group_fields(judge *j, const value *o, const value *r, const 
 
 const node *judge_group(judge *j, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC || !value_get(o, "_id") || given_twice(o))
-        malformed(j, "$group without _id, or with a field twice");
+        judge_malformed(j, "without _id, or with a field twice");
     return group_fields(j, o, r, at, judge_empty(j));
 }
 
 const node *judge_sort_by_count(judge *j, const value *o, const value *r, const node *at) {
     bool path = o->type == T_STRING && value_chars(o)[0] == '$', operators = o->type == T_DOC && judge_is_operators(o);
     if (!path && !operators)
-        malformed(j, "$sortByCount of a constant");
+        judge_malformed(j, "of a constant");
     const node *out = judge_write(j, judge_empty(j), "_id", key_in(j, "$sortByCount", "", o, r, at));
     return judge_write(j, out, "count", &plain_node);
 }
@@ -202,7 +196,7 @@ const node *judge_bucket_auto(judge *j, const value *o, const value *r, const no
 static const node *window_function(judge *j, const value *o, const value *r, const node *at) {
     const node *out = &plain_node;
     if (o->type != T_DOC || value_count(o) != (value_get(o, "window") ? 2u : 1u))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "window") == 0)
             judge_same(j, it.o, it.r);

@@ -116,7 +116,7 @@ const node *judge_lookup(judge *j, const value *o, const value *r, const node *a
         return at;
     const node *other = other_of(j, "$lookup", value_get(o, "from"));
     if (as->type != T_STRING || !local != !there)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     if (!other)
         judge_moot(j);
     if (j->verdict != V_FINE)
@@ -206,15 +206,14 @@ const node *judge_facet(judge *j, const value *o, const value *r, const node *at
     const char *before = j->fixed_in;
     bool nested = j->nested;
     if (o->type != T_DOC || !o->first)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     j->nested = true;
     judge_touch_all(j);
     j->fixed_in = "(QE in a facet)";
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
-        if (!is_name(it.o->name) && j->encrypts) {
-            judge_note_once(j, F_STAGE, "(malformed)", "");
-            judge_refuse(j, "$facet has no good name");
-        }
+        j->stage = "$facet";
+        if (!is_name(it.o->name))
+            judge_malformed(j, "has no good name");
         out = judge_write(j, out, it.o->name, node_array(j->p, judge_pipeline(j, it.o, it.r, at), false));
     }
     j->fixed_in = before;
@@ -273,7 +272,7 @@ const node *judge_fusion(judge *j, const value *o, const value *r, const node *a
     if (!judge_options(j, o, o->name))
         return at;
     if (!pipelines_of(o) || (r && !pipelines_of(r)))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     else
         fused(j, pipelines_of(o), r ? pipelines_of(r) : NULL, at);
     if (r && value_placeholders(r) == 0)

@@ -29,7 +29,7 @@ static const node *match(judge *j, const value *o, const value *r, const node *a
 static void malformed(judge *j, const char *operand, const char *stage, const char *why) {
     if (!j->encrypts)
         return;
-    judge_note_once(j, F_STAGE, *operand ? stage : "(malformed)", operand);
+    judge_note_once(j, F_STAGE, stage, operand);
     judge_refuse(j, "%s %s", stage, why);
 }
 
@@ -52,7 +52,7 @@ static void check_needed(judge *j, const value *o, const stage_row *row) {
     bool constant;
     while ((name = operand_next(j->p, &names, &constant)))
         if (!value_get(o, name)) {
-            malformed(j, "", row->name, "lacks an option");
+            malformed(j, "(incomplete)", row->name, "lacks an option");
             judge_moot(j);
         }
 }
@@ -60,7 +60,7 @@ static void check_needed(judge *j, const value *o, const stage_row *row) {
 bool judge_options(judge *j, const value *o, const char *stage) {
     const stage_row *row = options_of(stage);
     if (o->type != T_DOC)
-        malformed(j, "", stage, "without options");
+        judge_malformed(j, "has no options");
     for (const value *m = o->type == T_DOC ? o->first : NULL; m; m = m->next) {
         if (!j->encrypts && (!operand_known(row->options, m->name) || is_repeated(o, m)))
             judge_moot(j);
@@ -97,14 +97,14 @@ static const node *count(judge *j, const value *o, const value *r, const node *a
     (void)at;
     judge_same(j, o, r);
     if (!is_name(o))
-        malformed(j, "", "$count", "has no good name");
+        judge_malformed(j, "has no good name");
     return judge_write(j, judge_empty(j), value_chars(o), &plain_node);
 }
 
 static const node *unchanged(judge *j, const value *o, const value *r, const node *at) {
     judge_same(j, o, r);
     if (!value_is_number(o) && o->type != T_DECIMAL)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     return at;
 }
 
@@ -155,7 +155,7 @@ static const node *unwind(judge *j, const value *o, const value *r, const node *
     if (o->type != T_STRING && !judge_options(j, o, "$unwind"))
         return at;
     if (!path || path->type != T_STRING || value_chars(path)[0] != '$') {
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
         return at;
     }
     const char *name = value_chars(path) + 1;
@@ -306,7 +306,7 @@ static const node *target(judge *j, const value *o, const value *r, const node *
 
 static const node *match_stage(judge *j, const value *o, const value *r, const node *at) {
     if (o->type != T_DOC)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     return match(j, o, r, at);
 }
 
@@ -402,6 +402,7 @@ static const node *judge_stage(judge *j, const value *o, const value *r, const n
     if (!judge_next(j, &it))
         return at;
     const stage_rule_row *row = rule_of(it.o->name);
+    j->stage = it.o->name;
     if (row && row->once)
         judge_note_once(j, F_STAGE, row->stage, "");
     if (!row) {
@@ -431,7 +432,7 @@ const node *judge_pipeline(judge *j, const value *o, const value *r, const node 
     bool first = true;
     j->previous = NULL;
     if (o->type != T_ARRAY)
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it); first = false)
         at = judge_stage(j, it.o, it.r, at, first);
     j->previous = before;

@@ -198,8 +198,7 @@ static bool names_nothing(const value *fields) {
 static void check_shape(judge *j, const value *o) {
     if (!names_nothing(o) || !j->encrypts)
         return;
-    judge_note_once(j, F_STAGE, "(malformed)", "");
-    judge_refuse(j, "$project of nothing");
+    judge_malformed(j, "of nothing");
 }
 
 const node *judge_projection(judge *j, const value *o, const value *r, const node *at, bool find) {
@@ -209,7 +208,7 @@ const node *judge_projection(judge *j, const value *o, const value *r, const nod
     if ((is_mixed(o, to.exclusion, true) || has_collision(o)) && find)
         judge_moot(j);
     else if (is_mixed(o, to.exclusion, true) || has_collision(o))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     to.out = to.exclusion ? at : judge_empty(j);
     if (!to.exclusion)
         judge_touch_all(j);
@@ -226,7 +225,7 @@ const node *judge_project(judge *j, const value *o, const value *r, const node *
 static const node *add_fields_to(judge *j, const value *o, const value *r, const projection *to, const node *out,
                                  const char *prefix) {
     if (o->type != T_DOC || !o->first || has_collision(o))
-        judge_malformed(j);
+        judge_malformed(j, "is not what servers take");
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const char *path = join_path(j, prefix, it.o->name);
         if (is_nested(it.o))
@@ -269,10 +268,8 @@ static bool is_no_document(const value *v) {
 }
 
 static const node *new_root(judge *j, const char *stage, const value *o, const value *r, const node *at) {
-    if (is_no_document(o) && j->encrypts) {
-        judge_note_once(j, F_STAGE, "(malformed)", "");
-        judge_refuse(j, "%s with a constant that is no document", stage);
-    }
+    if (is_no_document(o))
+        judge_malformed(j, "with a constant that is no document");
     int before = judge_enter(j, F_STAGE, stage, "");
     const node *root = judge_settle(j, judge_expression(j, o, r, at));
     if (root->kind != N_OBJECT && !node_usable(root)) {

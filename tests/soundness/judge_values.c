@@ -103,13 +103,15 @@ bool judge_is_dropped(judge *j, const spot *s, const char *path) {
     return declared->kind != N_PLAIN && declared->kind != N_OBJECT;
 }
 
-void judge_malformed(judge *j) {
+void judge_malformed(judge *j, const char *why) {
+    const char *stage = j->stage ? j->stage : "";
     if (!j->encrypts) {
         judge_moot(j);
         return;
     }
-    judge_note_once(j, F_STAGE, "(malformed)", "");
-    judge_refuse(j, "malformed");
+    bool counted = j->cells && cells_find(j->cells, F_STAGE, stage, "(malformed)") >= 0;
+    judge_note_once(j, F_STAGE, counted ? stage : "(malformed)", counted ? "(malformed)" : "");
+    judge_refuse(j, "malformed: %s %s", stage, why);
 }
 
 pairs judge_pairs(judge *j, const value *o, const value *r) {
@@ -273,4 +275,31 @@ void judge_document(judge *j, const value *o, const value *r, const node *at, pu
         else
             judge_same(j, it.o, it.r);
     }
+}
+
+/* ---- variables ---- */
+
+void judge_bind(judge *j, const char *name) {
+    if (strcmp(name, "CURRENT") == 0 && j->encrypts) {
+        judge_note_once(j, F_EXPRESSION, "(bound CURRENT)", "");
+        judge_refuse(j, "CURRENT is bound");
+    }
+    if ((name[0] < 'a' || name[0] > 'z') && strcmp(name, "IDX") != 0)
+        judge_moot(j); /* the server's error, most likely */
+    touched *t = pool_take(j->p, sizeof *t);
+    *t = (touched){name, j->bound};
+    j->bound = t;
+}
+
+bool judge_is_bound(const judge *j, const char *name) {
+    static const char *const system[] = {"NOW",     "CLUSTER_TIME", "USER_ROLES", "SEARCH_META",
+                                         "DESCEND", "PRUNE",        "KEEP"};
+    size_t n = strcspn(name, ".");
+    for (size_t i = 0; i < sizeof system / sizeof *system; i++)
+        if (strlen(system[i]) == n && strncmp(system[i], name, n) == 0)
+            return true;
+    for (const touched *t = j->bound; t; t = t->next)
+        if (strlen(t->path) == n && strncmp(t->path, name, n) == 0)
+            return true;
+    return false;
 }

@@ -164,13 +164,14 @@ static value *in_list(pool *p, value *query) {
 }
 
 model *queryable_leaf(rng *r, pool *p, const char *path, int key) {
-    static const int indexes[] = {UNINDEXED,   EQUALITY_INDEX, EQUALITY_INDEX, EQUALITY_INDEX,
-                                  RANGE_INDEX, RANGE_INDEX,    RANGE_INDEX,    TEXT_INDEX};
+    static const int indexes[] = {UNINDEXED,   UNINDEXED,   EQUALITY_INDEX, EQUALITY_INDEX, EQUALITY_INDEX,
+                                  RANGE_INDEX, RANGE_INDEX, RANGE_INDEX,    TEXT_INDEX,     TEXT_INDEX};
     model *leaf = pool_take(p, sizeof *leaf);
     queryable *q = pool_take(p, sizeof *q);
     uint8_t id[16] = {0}, type;
     id[15] = (uint8_t)key;
-    *q = (queryable){.index = indexes[rng_below(r, 8)], .path = path, .precision = -1, .trim = -1};
+    *q = (queryable){
+        .index = indexes[rng_below(r, sizeof indexes / sizeof *indexes)], .path = path, .precision = -1, .trim = -1};
     type = random_type(r, q->index);
     leaf->encrypted = leaf->encrypts = true;
     leaf->meta = (metadata){.algorithm = RANDOM, .key = key, .types = bit_of(type), .qe = q};

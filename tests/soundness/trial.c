@@ -185,6 +185,8 @@ static void refused(bench *b, const world *w, const value *command, const opencr
     t->message = pool_text(&b->pool, "%s: %s", rule, reply->refusal.message);
     t->ending = reply->refusal.path[0] == '/' ? E_SCHEMA : E_REFUSED;
     judge j = {.p = &b->pool, .w = w, .cells = b->cells};
+    if (!*reply->refusal.message || reply->refusal.code == 0)
+        t->judge_says = "refused without a reason";
     if (t->ending != E_REFUSED)
         return;
     verdict v = judge_command(&j, command, NULL);
