@@ -109,6 +109,15 @@ static bool collide(const char *a, const char *b) {
     return strncmp(a, b, n) == 0 && (a[n] == 0 || a[n] == '.') && (b[n] == 0 || b[n] == '.');
 }
 
+/* The same, between fields of which neither is an object of more. */
+static bool has_plain_collision(const value *fields) {
+    for (const value *a = fields->first; a; a = a->next)
+        for (const value *b = a->next; b; b = b->next)
+            if (collide(a->name, b->name) && !is_nested(a) && !is_nested(b))
+                return true;
+    return false;
+}
+
 /* One path twice, or below another. */
 static bool has_collision(const value *fields) {
     for (const value *a = fields->first; a; a = a->next) {
@@ -209,10 +218,10 @@ const node *judge_projection(judge *j, const value *o, const value *r, const nod
     projection to = {.from = at, .stage = find ? NULL : "$project", .exclusion = excludes(o)};
     if (!find)
         check_shape(j, o);
-    if ((is_mixed(o, to.exclusion, true) || has_collision(o)) && find)
-        judge_moot(j);
+    if (!find && (is_mixed(o, to.exclusion, true) || has_plain_collision(o)))
+        judge_malformed(j, "mixes, or names a field twice");
     else if (is_mixed(o, to.exclusion, true) || has_collision(o))
-        judge_malformed(j, "is not what servers take");
+        judge_moot(j);
     to.out = to.exclusion ? at : judge_empty(j);
     if (!to.exclusion)
         judge_touch_all(j);
@@ -228,8 +237,10 @@ const node *judge_project(judge *j, const value *o, const value *r, const node *
 
 static const node *add_fields_to(judge *j, const value *o, const value *r, const projection *to, const node *out,
                                  const char *prefix) {
-    if (o->type != T_DOC || !o->first || has_collision(o))
-        judge_malformed(j, "is not what servers take");
+    if (o->type != T_DOC || !o->first || has_plain_collision(o))
+        judge_malformed(j, "names nothing, or a field twice");
+    else if (has_collision(o))
+        judge_moot(j);
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);) {
         const char *path = join_path(j, prefix, it.o->name);
         if (is_nested(it.o))
