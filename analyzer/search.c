@@ -128,9 +128,15 @@ static bool is_object(const oc_pipeline *p, const oc_elem *e) {
     return e->type == OC_DOCUMENT || oc_fail_stage(p, NULL, NULL, "wants an object");
 }
 
+/* With returnScope, the documents are the elements of an array, which is plain. */
 bool oc_stage_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
+    oc_elem scope;
     (void)frame;
-    return is_object(p, e) && spec(p, e);
+    if (!is_object(p, e) || !spec(p, e))
+        return false;
+    if (oc_bson_find(e->value, "returnScope", &scope))
+        p->scope.tree = &oc_plain_node;
+    return true;
 }
 
 bool oc_stage_search_meta(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
