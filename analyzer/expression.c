@@ -330,6 +330,8 @@ bool oc_bind_user(oc_analysis *a, const oc_variable **variables, oc_str name, co
 bool oc_bind_value(const oc_scope *s, oc_frame *frame, const oc_elem *e, const char *place,
                    const oc_variable **variables) {
     const oc_node *node = oc_evaluate_plain(s, frame, e, place);
+    if (node && node->absent && !node->past)
+        node = &oc_plain_node; /* equal to nothing encrypted, like any computed value */
     return node && oc_bind_user(s->a, variables, e->name, node, place);
 }
 

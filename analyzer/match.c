@@ -47,7 +47,7 @@ static const oc_match_operator operators[] = {
     {"$not",            OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT,    OC_MATCH_NOT, OC_MATCH_NOT,     OC_MATCH_NOT},
     {"$options",        REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
     {"$regex",          REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
-    {"$size",           REFUSE,          PASS,            PASS,            PASS,         PASS,             REFUSE},
+    {"$size",           REFUSE,          PASS,            PASS,            PASS,         OC_MATCH_COUNT,   REFUSE},
     {"$type",           REFUSE,          PASS,            PASS,            REFUSE,       REFUSE,           REFUSE},
     {"$uniqueDocs",     REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
     {"$within",         REFUSE,          REFUSE,          PASS,            REFUSE,       REFUSE,           REFUSE},
@@ -329,6 +329,13 @@ static OC_APART bool check_operand(predicate *p, const oc_elem *operand, const c
     return !holds_object(operand) || fail_shape(p->f, &p->path, op, "no object");
 }
 
+/* Of the field in a joined document itself; but an array that is encrypted has no elements to be counted. */
+static OC_APART bool count(predicate *p, const oc_elem *operand, const char *op) {
+    if (p->at.position == OC_AT_IN_ARRAY && oc_meta_may_be(p->at.node->meta, OC_TYPE_BIT(OC_ARRAY)))
+        return fail_refused(p, op);
+    return check_operand(p, operand, op);
+}
+
 static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     const oc_match_operator *row = find_operator(operand->name);
     if (!row)
@@ -341,6 +348,7 @@ static bool operate(predicate *p, oc_frame *frame, const oc_elem *operand) {
     switch (action) {
     case OC_MATCH_REFUSE: return fail_refused(p, row->name);
     case OC_MATCH_PASS: return p->at.position == OC_AT_PLAIN || check_operand(p, operand, row->name);
+    case OC_MATCH_COUNT: return count(p, operand, row->name);
     case OC_MATCH_VALUE: return compare_value(p, frame, operand, row->name, false, false);
     case OC_MATCH_VALUES: return compare_values(p, frame, operand, row->name);
     case OC_MATCH_BOUND:

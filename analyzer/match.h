@@ -10,6 +10,7 @@
 typedef enum oc_match_action {
     OC_MATCH_REFUSE,
     OC_MATCH_PASS,     /* the operand needs no look */
+    OC_MATCH_COUNT,    /* of elements: the same, but for what may be an array that is encrypted */
     OC_MATCH_VALUE,    /* the operand is a value to compare with */
     OC_MATCH_VALUES,   /* an array of them */
     OC_MATCH_BOUND,    /* compares by order: scalars only */

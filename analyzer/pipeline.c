@@ -306,7 +306,13 @@ bool oc_pipeline_view(oc_analysis *a, oc_frame *frame, oc_str collection, const 
     if (!oc_stage_namespace(&p, collection, &p.ns))
         return false;
     p.collection = p.scope.tree = oc_stage_collection(&p, p.ns);
-    return p.collection && run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
+    if (!p.collection)
+        return false;
+    const oc_node *view = a->root;
+    a->root = p.collection; /* what decides between the forms of a reply, as in aggregate */
+    bool ok = run(&p, frame, e) && oc_normalise_later_ones(a, a->marks != marks);
+    a->root = view;
+    return ok;
 }
 
 bool oc_pipeline_update(oc_analysis *a, oc_frame *frame, const oc_elem *e) {

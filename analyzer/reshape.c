@@ -394,8 +394,9 @@ static bool replace(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
         return oc_fail_unknown_node(&p->scope, node, results.count ? results.items[0].path : (oc_str){"", 0});
     if (!is_object(node))
         return oc_fail_stage(p, NULL, "name an object", "wants an object; an encrypted field is none");
-    p->scope.tree = oc_dropped_elements(node); /* a document, if it was in an array */
-    return true;
+    node = oc_dropped_elements(node); /* a document, if it was in an array */
+    p->scope.tree = oc_dropped_replaced(p->scope.tree, node, p->scope.place, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
 }
 
 bool oc_stage_replace_with(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {

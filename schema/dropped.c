@@ -35,6 +35,11 @@ const oc_node *oc_dropped_remember(const oc_node *before, const oc_node *after, 
     return known ? after : with_past(after, before, stage, lookup);
 }
 
+const oc_node *oc_dropped_replaced(const oc_node *before, const oc_node *after, const char *stage, oc_lookup *lookup) {
+    bool nothing = after == before || before == &oc_plain_node || after->unseen;
+    return nothing || may_lack_names(after) ? after : with_past(after, before, stage, lookup);
+}
+
 const oc_node *oc_dropped_field(const oc_node *before, const char *stage, oc_lookup *lookup) {
     return with_past(&oc_absent_node, before, stage, lookup);
 }
@@ -180,7 +185,7 @@ static found find_here(finder *f, const oc_node *node, oc_str path) {
         found end = descend(f, node, path);
         if (end.node && end.node->absent && end.node->past)
             return (found){end.node->past->node, end.node->past->stage};
-        bool over = stage ? end.node && tells_nothing(end.node) : end.node && end.node->absent;
+        bool over = end.node && (stage || end.stage ? tells_nothing(end.node) : end.node->absent);
         if (!over || !node->past)
             return (found){end.node, end.stage ? end.stage : stage};
         end = oc_derive_work(f->lookup) ? find_older(f, node->past->older, path) : (found){NULL, NULL};

@@ -16,6 +16,9 @@
  * All functions return NULL on failure, with the error set. */
 const oc_node *oc_dropped_remember(const oc_node *before, const oc_node *after, const char *stage, oc_lookup *lookup);
 
+/* The same for documents that others have been replaced with, which have no name of those. */
+const oc_node *oc_dropped_replaced(const oc_node *before, const oc_node *after, const char *stage, oc_lookup *lookup);
+
 /* Where a dotted path leads in documents of `tree`. If that is nothing, what it led to before `*stage` dropped it; else
  * *stage is NULL. */
 const oc_node *oc_dropped_find(const oc_node *tree, oc_str path, oc_lookup *lookup, const char **stage);

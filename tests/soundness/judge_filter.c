@@ -118,7 +118,7 @@ static void judge_array_spot(judge *j, const value *op, const value *r, const sp
         judge_equality(j, op, r, at);
     else if (matched && strcmp(op->name, "$in") == 0)
         judge_list(j, op, r, at);
-    else if ((at->kind == N_ARRAY || at->kind == N_ENCRYPTED) && strcmp(op->name, "$size") == 0)
+    else if (at->kind != N_PLAIN && at->kind != N_UNKNOWN && strcmp(op->name, "$size") == 0)
         judge_size(j, op, r, at);
     else if (kind == NOT)
         judge_refuse(j, "$not on an array that holds something encrypted");
