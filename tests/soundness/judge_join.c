@@ -125,6 +125,7 @@ const node *judge_lookup(judge *j, const value *o, const value *r, const node *a
     for (pairs it = judge_pairs(j, o, r); judge_next(j, &it);)
         if (strcmp(it.o->name, "pipeline") == 0) {
             judge_note_once(j, F_STAGE, "$lookup", "pipeline");
+            j->joined = true;
             matched = foreign_pipeline(j, value_get(o, "from"), it.o, it.r, value_get(o, "let"));
         } else if (strcmp(it.o->name, "let") == 0) {
             bind(j, it.o, it.r, at);

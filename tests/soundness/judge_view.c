@@ -11,7 +11,7 @@ static bool is_spared_type(int type) {
 
 /* Operands that say how something is done, or which of the names it is done to, whatever the document holds. */
 static bool is_manner(const value *m) {
-    return operand_known("$exists $type $size as field", m->name) && (!value_is_container(m) || m->name[0] == '$');
+    return operand_known("$comment $exists $type $size as field", m->name) && (!value_is_container(m) || m->name[0] == '$');
 }
 
 /* Operators of which every operand but the first is a count or a position. */
@@ -45,7 +45,7 @@ static bool only_flags(const value *fields) {
 
 /* An inclusion or a group: from there on names are known, and this judge has no opinion. */
 static bool makes_known(const value *stage) {
-    return strcmp(stage->name, "$group") == 0 ||
+    return strcmp(stage->name, "$group") == 0 || strcmp(stage->name, "$count") == 0 ||
            (strcmp(stage->name, "$project") == 0 && is_flag(stage->first) && value_number(stage->first) != 0);
 }
 
