@@ -592,7 +592,9 @@ static const node *node_of(const outcome *e) {
 const node *judge_settle(judge *j, const outcome *list) {
     const node *common = NULL;
     for (const outcome *e = list; e; e = e->next) {
-        if (e->kind == LITERAL)
+        if (e->kind == LITERAL && j->stored_in && e->r && value_is_placeholder(e->r))
+            judge_moot(j); /* in an object that an update stores, or puts in the place of a document */
+        else if (e->kind == LITERAL)
             judge_same(j, e->o, e->r);
         common = common ? node_merge(j->p, common, node_of(e)) : node_of(e);
     }

@@ -451,8 +451,7 @@ static void agree_names(judge *j, const node *end, const node *schema, const nod
     for (unsigned i = 0; i < names->base.n; i++) {
         for (const member *e = names->base.set[i]->members; e; e = e->next)
             agree(j, node_child(j->p, end, e->name), node_child(j->p, schema, e->name), e->name);
-        if ((names->base.set[i]->patterns || names->base.set[i]->rest) && !node_same_base(end, schema) &&
-            end->base.n)
+        if ((names->base.set[i]->patterns || names->base.set[i]->rest) && !node_same_base(end, schema) && end->base.n)
             judge_refuse(j, "an object with open names was exchanged");
         else if ((names->base.set[i]->patterns || names->base.set[i]->rest) && end->either)
             judge_moot(j); /* a union forgets which of its parts is a literal, of which the names are known */
@@ -471,8 +470,8 @@ static void agree(judge *j, const node *end, const node *schema, const char *nam
     else
         fine = end == schema || schema->kind == N_CONFLICT ? end->kind == schema->kind || end->kind == N_ABSENT
                                                            : !node_holds(j->p, end);
-    if (!fine && schema->kind == N_CONFLICT)
-        judge_moot(j); /* the documents are silent */
+    if (!fine && (schema->kind == N_CONFLICT || end == &dropped_parent))
+        judge_moot(j); /* the documents are silent, or what is left of an object is stored where it was */
     else if (!fine)
         judge_refuse(j, "what is stored at '%s' is not what the schema wants", name);
     if (schema->kind != N_OBJECT || end->kind != N_OBJECT)

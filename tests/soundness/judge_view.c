@@ -11,7 +11,8 @@ static bool is_spared_type(int type) {
 
 /* Operands that say how something is done, or which of the names it is done to, whatever the document holds. */
 static bool is_manner(const value *m) {
-    return operand_known("$comment $exists $type $size as field", m->name) && (!value_is_container(m) || m->name[0] == '$');
+    return operand_known("$comment $exists $type $size as field", m->name) &&
+           (!value_is_container(m) || m->name[0] == '$');
 }
 
 /* Operators of which every operand but the first is a count or a position. */
@@ -46,7 +47,8 @@ static bool only_flags(const value *fields) {
 /* An inclusion or a group: from there on names are known, and this judge has no opinion. */
 static bool makes_known(const value *stage) {
     return strcmp(stage->name, "$group") == 0 || strcmp(stage->name, "$count") == 0 ||
-           (strcmp(stage->name, "$project") == 0 && is_flag(stage->first) && value_number(stage->first) != 0);
+           (strcmp(stage->name, "$project") == 0 && stage->type == T_DOC && is_flag(stage->first) &&
+            value_number(stage->first) != 0);
 }
 
 typedef enum reading { HARMLESS, LITERALS, FLAGS, OPEN } reading;
@@ -72,7 +74,7 @@ void judge_alien_pipeline(judge *j, const value *o, const value *r) {
     for (const value *m = o->type == T_ARRAY ? o->first : NULL; m && j->verdict == V_FINE; m = m->next) {
         const value *stage = m->type == T_DOC && value_count(m) == 1 ? m->first : NULL;
         reading how = stage ? reading_of(stage->name) : OPEN;
-        if (how == OPEN || (how != HARMLESS && stage->type != T_DOC) || (stage->type == T_DOC && makes_known(stage)))
+        if (how == OPEN || (how != HARMLESS && stage->type != T_DOC) || makes_known(stage))
             judge_moot(j);
         else if (how == LITERALS ? holds_literal(stage) : how == FLAGS && !only_flags(stage))
             judge_refuse(j, "%s compares or makes literals over a namespace without a schema", stage->name);
