@@ -30,6 +30,7 @@ typedef struct judge {
     const collection *c;    /* of the command */
     bool encrypts;          /* some schema of the request encrypts something */
     bool joined;            /* a $lookup with a pipeline came before */
+    bool reads_dropped;     /* an expression names an object of which a stage has dropped an encrypted field */
     bool collated;          /* a non-simple collation is in force */
     bool pipeline_marked;   /* something in the command's pipeline was marked */
     bool in_group;          /* constants are written {$const: v} then */

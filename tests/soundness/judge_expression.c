@@ -50,7 +50,9 @@ static const outcome *field_path(judge *j, const char *path, const node *at) {
     judge_note(j, dropped ? SITE_DROPPED : judge_site(&s));
     if (s.below)
         judge_refuse(j, "'%s' lies below an encrypted path", path);
-    if (dropped || judge_dropped_from(j, &s, path)->kind == N_OBJECT)
+    bool parent = !dropped && judge_dropped_from(j, &s, path)->kind == N_OBJECT;
+    j->reads_dropped = j->reads_dropped || parent;
+    if (dropped || parent)
         return one_outcome(j, (outcome){.kind = FIELD, .node = dropped ? &dropped_node : &dropped_parent});
     if (s.node->kind == N_CONFLICT)
         judge_refuse(j, "conflicting metadata at '%s'", path);

@@ -11,7 +11,7 @@ static bool is_spared_type(int type) {
 
 /* Operands that say how something is done, or which of the names it is done to, whatever the document holds. */
 static bool is_manner(const value *m) {
-    return operand_known("$comment $exists $type $size as field", m->name) &&
+    return operand_known("$comment $exists $sampleRate $type $size as field", m->name) &&
            (!value_is_container(m) || m->name[0] == '$');
 }
 
@@ -69,8 +69,8 @@ static reading reading_of(const char *stage) {
 }
 
 void judge_alien_pipeline(judge *j, const value *o, const value *r) {
-    if (!j->w->qe)
-        judge_same(j, o, r); /* else a joined collection may want its normal form */
+    if (!j->encrypts)
+        judge_same(j, o, r); /* else constants for a joined collection may be marked */
     for (const value *m = o->type == T_ARRAY ? o->first : NULL; m && j->verdict == V_FINE; m = m->next) {
         const value *stage = m->type == T_DOC && value_count(m) == 1 ? m->first : NULL;
         reading how = stage ? reading_of(stage->name) : OPEN;
