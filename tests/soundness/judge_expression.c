@@ -51,7 +51,9 @@ static const outcome *field_path(judge *j, const char *path, const node *at) {
     if (s.below)
         judge_refuse(j, "'%s' lies below an encrypted path", path);
     bool parent = !dropped && judge_dropped_from(j, &s, path)->kind == N_OBJECT;
-    j->reads_dropped = j->reads_dropped || parent;
+    bool emptied =
+        j->stored_in && !node_holds(j->p, s.node) && node_find(j->p, j->stored_in, path).node->kind == N_OBJECT;
+    j->reads_dropped = j->reads_dropped || parent || emptied;
     if (dropped || parent)
         return one_outcome(j, (outcome){.kind = FIELD, .node = dropped ? &dropped_node : &dropped_parent});
     if (s.node->kind == N_CONFLICT)
