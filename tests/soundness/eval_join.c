@@ -85,7 +85,7 @@ static void add_values(eval *e, value *to, const value *v) {
 static const value *reached(eval *e, const value *operand, const value *start, const value *others) {
     const char *from = value_chars(value_get(operand, "connectFromField"));
     const char *to = value_chars(value_get(operand, "connectToField"));
-    value *values = value_array(e->p), *out = value_array(e->p);
+    value *values = value_array(e->p), *out;
     unsigned before;
     add_values(e, values, start);
     do {
