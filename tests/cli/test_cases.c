@@ -145,7 +145,8 @@ static bool is_about_schemas(const opencrypt_reply *reply) {
 }
 
 /* Whether the case has a schema that no driver sends: of a collection that libmongocrypt does not look for ($out,
- * $merge, $graphLookup, or none of the command's), or one for create and collMod besides their own; or none where it looks for one. */
+ * $merge, $graphLookup, or none of the command's), or one for create and collMod besides their own; or none where it
+ * looks for one. */
 static bool is_not_of_drivers(const oc_schemas *schemas, const oc_namespaces *n, const opencrypt_reply *direct) {
     /* A driver's map is attached whole: every collection has a schema then, if one of nothing. */
     if (!direct->ok && strcmp(direct->refusal.rule, "view-constant") == 0)

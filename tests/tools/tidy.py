@@ -14,8 +14,9 @@ import sys
 ANALYZER = ["--analyze", "--analyzer-output", "text", "-Xclang", "-analyzer-werror",
             "-Xclang", "-analyzer-disable-checker=core,unix,security,apiModeling,nullability,deadcode",
             "-Xclang", "-analyzer-checker=deadcode.DeadStores,security.FloatLoopCounter"]
-# In no build here: a program as users build it, the drivers' own, and what stands in for a library that is missing.
-ELSEWHERE = ("tests/package/", "tests/drivers/", "src/cli/server_none.c")
+# In no build here: a program as users build it, the drivers' own, what only the build of mutants has, and what stands in
+# for a library that is missing.
+ELSEWHERE = ("tests/package/", "tests/drivers/", "tests/mutate/", "src/cli/server_none.c")
 
 
 def tracked():
