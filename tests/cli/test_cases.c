@@ -135,6 +135,7 @@ static bool is_about_schemas(const opencrypt_reply *reply) {
                                          "collection",
                                          "keyAltName",
                                          "kind of schema",
+                                         "find.schema'", /* of encryptionInformation */
                                          "EncryptedFieldConfig.fields'"};
     bool rule = false, field = false;
     for (size_t i = 0; !reply->ok && i < sizeof rules / sizeof *rules; i++)
