@@ -88,6 +88,12 @@ static bool unwind_plain(oc_pipeline *p, oc_str path) {
     return node && (!p->scope.a->qe || !oc_str_eq(path, safe_content) || oc_stage_set(p, path, &oc_plain_node));
 }
 
+static bool is_of_two_origins(const oc_node *node) {
+    while (!node->either && node->base)
+        node = node->base;
+    return node->either != NULL;
+}
+
 static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
     oc_answer at;
     oc_str path;
@@ -102,7 +108,7 @@ static bool unwind_path(oc_pipeline *p, const oc_elem *e) {
         return oc_stage_set(p, path, at.node->element);
     /* Fields that a stage set below a plain one: it is an array of such objects, or one that stays. Not documents of
      * two origins, of which only one's may be arrays. */
-    if (at.position == OC_AT_ABOVE && at.node->maybe_array && !at.node->either)
+    if (at.position == OC_AT_ABOVE && at.node->maybe_array && !is_of_two_origins(at.node))
         return true;
     return unwind_plain(p, path);
 }
