@@ -3,6 +3,7 @@
 
 #include "search.h"
 
+#include "dropped.h"
 #include "fields.h"
 #include "view.h"
 
@@ -128,15 +129,30 @@ static bool is_object(const oc_pipeline *p, const oc_elem *e) {
     return e->type == OC_DOCUMENT || oc_fail_stage(p, NULL, NULL, "wants an object");
 }
 
+/* Once, and of one shape: what a server took for none would leave whole documents where we see an array's elements. */
+static bool find_scope(const oc_pipeline *p, const oc_elem *e, bool *given) {
+    oc_iter it = oc_elem_iter(e);
+    oc_elem member, path;
+    while (oc_next(&it, &member)) {
+        if (!oc_str_is(member.name, "returnScope"))
+            continue;
+        bool one = !*given && member.type == OC_DOCUMENT && oc_count_members(&member) == 1;
+        if (!one || !oc_bson_find(member.value, "path", &path) || path.type != OC_STRING)
+            return oc_fail_stage(p, NULL, NULL, "wants one returnScope, {path: string}");
+        *given = true;
+    }
+    return true;
+}
+
 /* With returnScope, the documents are the elements of an array, which is plain. */
 bool oc_stage_search(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
-    oc_elem scope;
+    bool scoped = false;
     (void)frame;
-    if (!is_object(p, e) || !spec(p, e))
+    if (!is_object(p, e) || !spec(p, e) || !find_scope(p, e, &scoped))
         return false;
-    if (oc_bson_find(e->value, "returnScope", &scope))
-        p->scope.tree = &oc_plain_node;
-    return true;
+    if (scoped)
+        p->scope.tree = oc_dropped_replaced(p->scope.tree, &oc_plain_node, p->scope.place, &p->scope.a->lookup);
+    return p->scope.tree != NULL;
 }
 
 bool oc_stage_search_meta(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
