@@ -424,9 +424,18 @@ bool oc_stage_bucket_auto(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
 
 /* ---- partitions ---- */
 
-/* {$sum: "$x", window: {…}}: the window's bounds are constants. */
+/* Its bounds are constants. `windowed`: whether the function has one already. */
+static bool check_window(oc_pipeline *p, const oc_elem *e, bool *windowed) {
+    if (*windowed || e->type != OC_DOCUMENT)
+        return oc_fail_stage(p, NULL, NULL, "wants one window, an object, for each function");
+    *windowed = true;
+    return oc_is_constant(e) || oc_fail_constant(p->scope.a, p->scope.place, e->name);
+}
+
+/* {$sum: "$x", window: {…}} */
 static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_elem *e) {
     const oc_node *node = NULL;
+    bool windowed = false;
     oc_frame *inner = oc_inner_frame(p->scope.a, frame, e);
     oc_iter it = oc_elem_iter(e);
     oc_elem member;
@@ -440,10 +449,9 @@ static const oc_node *window_function(oc_pipeline *p, oc_frame *frame, const oc_
     }
     while (oc_next(&it, &member)) {
         if (oc_str_is(member.name, "window")) {
-            if (oc_is_constant(&member))
-                continue;
-            oc_fail_constant(p->scope.a, p->scope.place, member.name);
-            return NULL;
+            if (!check_window(p, &member, &windowed))
+                return NULL;
+            continue;
         }
         if (node) {
             oc_fail_stage(p, NULL, NULL, "wants one window function for each field of output");

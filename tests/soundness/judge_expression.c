@@ -408,6 +408,8 @@ static const outcome *judge_element(judge *j, const value *o, const value *r, co
     if (n != (indexed ? 2u : 1u))
         judge_malformed(j, "is not what servers take");
     const node *array = one ? named_node(j, one, at) : &plain_node;
+    if (array->kind == N_ARRAY && array->element->kind == N_CONFLICT)
+        judge_refuse(j, "conflicting metadata in an array");
     if (array->kind != N_ARRAY || j->verdict != V_FINE)
         return judge_generic(j, o, r, at);
     judge_note(j, SITE_ARRAY);
